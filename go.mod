@@ -1,0 +1,3 @@
+module github.com/mqttspec/mqttspec
+
+go 1.26
