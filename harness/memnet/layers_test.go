@@ -28,9 +28,9 @@ func TestAbortOfAnyConnection(t *testing.T) {
 		{"opaque", func(c net.Conn) net.Conn { return opaque{c} }, io.EOF},
 	}
 	for _, tt := range tests {
-		for kind, pair := range pairs(t) {
+		for kind, pair := range pairs {
 			t.Run(tt.name+" on "+kind, func(t *testing.T) {
-				c, peer := pair()
+				c, peer := pair(t)
 				defer peer.Close()
 				if err := Abort(tt.wrap(c)); err != nil {
 					t.Errorf("abort: %v", err)
@@ -58,9 +58,9 @@ func TestCloseWriteOfAnyConnection(t *testing.T) {
 		{"layer above opaque", func(c net.Conn) net.Conn { return layer{opaque{c}} }, errors.ErrUnsupported},
 	}
 	for _, tt := range tests {
-		for kind, pair := range pairs(t) {
+		for kind, pair := range pairs {
 			t.Run(tt.name+" on "+kind, func(t *testing.T) {
-				c, peer := pair()
+				c, peer := pair(t)
 				defer c.Close()
 				defer peer.Close()
 				if err := CloseWrite(tt.wrap(c)); !errors.Is(err, tt.want) {
@@ -82,9 +82,7 @@ func TestCloseWriteOfAnyConnection(t *testing.T) {
 	}
 }
 
-func pairs(t *testing.T) map[string]func() (c, peer net.Conn) {
-	return map[string]func() (c, peer net.Conn){
-		"memory": func() (net.Conn, net.Conn) { return Pipe(0) },
-		"TCP":    func() (net.Conn, net.Conn) { return loopback(t) },
-	}
+var pairs = map[string]func(t *testing.T) (c, peer net.Conn){
+	"memory": func(*testing.T) (net.Conn, net.Conn) { return Pipe(0) },
+	"TCP":    func(t *testing.T) (net.Conn, net.Conn) { return loopback(t) },
 }
