@@ -159,9 +159,6 @@ func TestFields(t *testing.T) {
 				t.Errorf("%s: unknown method %q", s.ID, m)
 			}
 		}
-		if s.Numbered() && strings.Contains(string(s.Level), "SHOULD") {
-			t.Errorf("%s: the standards number no recommendation", s.ID)
-		}
 		if group := s.number(); s.Numbered() && !strings.HasPrefix(group, s.Section) {
 			t.Errorf("%s stands in section %s", s.ID, s.Section)
 		}
@@ -359,5 +356,18 @@ func TestCallersCannotDisorderTheCatalogue(t *testing.T) {
 	slices.Reverse(All())
 	if got := All()[0].ID; got != first {
 		t.Errorf("after a caller reversed its slice, All begins with %s", got)
+	}
+}
+
+func TestAdvisory(t *testing.T) {
+	for level, want := range map[Level]bool{Must: false, MustNot: false, Should: true, ShouldNot: true, May: true} {
+		if got := level.Advisory(); got != want {
+			t.Errorf("%s: advisory %v, want %v", level, got, want)
+		}
+	}
+	for _, s := range All() {
+		if s.Numbered() && s.Level.Advisory() {
+			t.Errorf("%s is %s, but the standards number duties only", s.ID, s.Level)
+		}
 	}
 }

@@ -65,6 +65,9 @@ const (
 	May Level = "MAY"
 )
 
+// Advisory reports whether a breach is no failure: the level is neither [Must] nor [MustNot].
+func (l Level) Advisory() bool { return l != Must && l != MustNot }
+
 // Observability tells how a test that plays the client can see whether a statement is kept.
 type Observability string
 
