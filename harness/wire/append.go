@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"slices"
 )
 
 // MaxVarint is the largest Variable Byte Integer, and so the largest Remaining Length (MQTT-1.5.5-1).
@@ -42,7 +43,27 @@ func Frame(dst []byte, first byte, body []byte) []byte {
 
 // frame is Frame for a body that build appends.
 func frame(dst []byte, first byte, build func([]byte) []byte) []byte {
-	return Frame(dst, first, build(make([]byte, 0, 64)))
+	dst = append(dst, first)
+	return prefixLength(dst, build)
+}
+
+// prefixLength appends the Variable Byte Integer n and the n bytes that build appends. They are written where they
+// belong if n takes one byte, as it mostly does, and are moved up otherwise.
+func prefixLength(dst []byte, build func([]byte) []byte) []byte {
+	at := len(dst)
+	dst = build(append(dst, 0))
+	body := at + 1
+	n := uint32(len(dst) - body)
+	if n < 0x80 {
+		dst[at] = byte(n)
+		return dst
+	}
+	var room [5]byte
+	length := AppendVarint(room[:0], n)
+	dst = append(dst, length[1:]...)
+	copy(dst[at+len(length):], dst[body:body+int(n)])
+	copy(dst[at:], length)
+	return dst
 }
 
 func (t Type) first() byte { return byte(t)<<4 | t.flags() }
@@ -74,11 +95,12 @@ func (ps Properties) Append(dst []byte) []byte {
 	if len(ps) == 0 {
 		return append(dst, 0)
 	}
-	body := make([]byte, 0, 64)
-	for _, p := range ps {
-		body = p.Append(body)
-	}
-	return append(AppendVarint(dst, uint32(len(body))), body...)
+	return prefixLength(dst, func(b []byte) []byte {
+		for _, p := range ps {
+			b = p.Append(b)
+		}
+		return b
+	})
 }
 
 // in5 appends the properties in 5.0 and nothing in 3.1.1.
@@ -89,10 +111,16 @@ func (ps Properties) in5(dst []byte, v Version) []byte {
 	return ps.Append(dst)
 }
 
-// Append appends the packet; see [Packet]. The form is that of ProtocolVersion where it is set.
+// Append appends the packet; see [Packet]. Where ProtocolVersion names a version whose form is known (3 for MQTT 3.1,
+// 4 or 5), the packet has that form whatever v is.
 func (c Connect) Append(dst []byte, v Version) []byte {
-	if c.ProtocolVersion == 0 {
+	switch c.ProtocolVersion {
+	case 0:
 		c.ProtocolVersion = v
+	case 3, V311:
+		v = V311 // up to the Protocol Name, 3.1 has the same fields
+	case V5:
+		v = V5
 	}
 	if c.ProtocolName == "" {
 		c.ProtocolName = "MQTT"
@@ -138,20 +166,14 @@ func (p Publish) Append(dst []byte, v Version) []byte {
 	if p.Retain {
 		first |= 1
 	}
-	var props []byte
-	if v != V311 {
-		props = p.Properties.Append(nil)
-	}
-	length := 2 + len(p.Topic) + len(props) + len(p.Payload)
-	if p.QoS > 0 {
-		length += 2
-	}
-	dst = AppendVarint(append(dst, first), uint32(length))
-	dst = AppendString(dst, p.Topic)
-	if p.QoS > 0 {
-		dst = binary.BigEndian.AppendUint16(dst, p.PacketID)
-	}
-	return append(append(dst, props...), p.Payload...)
+	dst = slices.Grow(dst, len(p.Topic)+len(p.Payload)+32) // the payload makes the size; properties are mostly small
+	return frame(dst, first, func(b []byte) []byte {
+		b = AppendString(b, p.Topic)
+		if p.QoS > 0 {
+			b = binary.BigEndian.AppendUint16(b, p.PacketID)
+		}
+		return append(p.Properties.in5(b, v), p.Payload...)
+	})
 }
 
 // append writes an acknowledgement of type t in its shortest legal form, or in full.

@@ -1,145 +1,30 @@
 package wire
 
-import (
-	"encoding/binary"
-	"fmt"
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // Decoder decodes packets of one direction of one Network Connection. It has no state: what a single packet cannot
 // show (identifiers in use, limits, order) is for a monitor.
 type Decoder struct {
-	Version Version // of the connection; a CONNECT is read by the version it names
+	Version Version // of the connection, 0 if unknown (as 5.0); a CONNECT is read by the version it names
 	Sender  Sender  // whose packets these are
 }
 
-// Decode decodes the packet in frame, which must be whole as [ReadFrame] returns it.
+// Decode decodes the packet in frame, which must be whole as [ReadFrame] returns it. The packet shares no memory with
+// frame and takes at most about forty times its size.
 //
 // The error is a [*Violation], the first that the packet holds. Where the rest could still be understood, the packet is
 // returned as well, so that a judge can go on; otherwise it is nil. Of a CONNECT with another protocol name or version
 // only those two fields are returned.
 func (d Decoder) Decode(frame []byte) (Packet, error) {
-	s := &scanner{b: frame, version: d.Version, sender: d.Sender}
+	s := scanner{b: frame, version: d.Version, sender: d.Sender}
 	p := s.packet()
-	if s.broken {
-		if c, ok := p.(Connect); !ok || c.ProtocolName == "" {
-			p = nil
-		}
+	if s.broken && !s.foreign {
+		p = nil
 	}
 	if s.first != nil {
 		return p, s.first
 	}
 	return p, nil
-}
-
-// scanner walks over one packet. After a field that reaches past the end it is broken: every further field is empty.
-type scanner struct {
-	b       []byte
-	at      int
-	end     int // of the part that is being read: the packet, or a property list
-	version Version
-	sender  Sender
-	typ     Type
-	first   *Violation
-	broken  bool
-}
-
-// note keeps the first violation.
-func (s *scanner) note(f Fault, offset int, code ReasonCode, format string, args ...any) {
-	if s.first == nil && !s.broken {
-		s.first = &Violation{Fault: f, Type: s.typ, Offset: offset, Code: code, Detail: fmt.Sprintf(format, args...)}
-	}
-}
-
-// fail notes a violation after which the bytes have no meaning.
-func (s *scanner) fail(f Fault, offset int, code ReasonCode, format string, args ...any) {
-	s.note(f, offset, code, format, args...)
-	s.broken = true
-}
-
-func (s *scanner) take(n int, what string) []byte {
-	if s.broken {
-		return nil
-	}
-	if s.end-s.at < n {
-		s.fail(FaultTruncated, s.at, MalformedPacket, "%s wants %d bytes, %d are left", what, n, s.end-s.at)
-		return nil
-	}
-	b := s.b[s.at : s.at+n]
-	s.at += n
-	return b
-}
-
-func (s *scanner) byte(what string) byte {
-	if b := s.take(1, what); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (s *scanner) uint16(what string) uint16 {
-	if b := s.take(2, what); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (s *scanner) uint32(what string) uint32 {
-	if b := s.take(4, what); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (s *scanner) varint(what string) (n uint32) {
-	start := s.at
-	for i := 0; ; i++ {
-		b := s.byte(what)
-		if s.broken {
-			return 0
-		}
-		n |= uint32(b&0x7F) << (7 * i)
-		if b < 0x80 {
-			if i > 0 && b == 0 {
-				s.note(FaultPadding, start, MalformedPacket, "%s", what)
-			}
-			return n
-		}
-		if i == 3 {
-			s.fail(FaultLength, start, MalformedPacket, "%s", what)
-			return 0
-		}
-	}
-}
-
-func (s *scanner) binary(what string) []byte {
-	return s.take(int(s.uint16("length of "+what)), what)
-}
-
-// string reads a UTF-8 Encoded String (MQTT-1.5.4-1, MQTT-1.5.4-2; 3.1.1: MQTT-1.5.3-1, MQTT-1.5.3-2).
-func (s *scanner) string(what string) string {
-	b := s.binary(what)
-	at := s.at - len(b)
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			s.note(FaultUTF8, at+i, MalformedPacket, "%s, byte 0x%02X", what, b[i])
-			return string(b)
-		case r == 0:
-			s.note(FaultNull, at+i, MalformedPacket, "%s", what)
-		}
-		i += n
-	}
-	return string(b)
-}
-
-// finish notes bytes that are left over.
-func (s *scanner) finish() {
-	if !s.broken && s.at < s.end {
-		s.note(FaultTrailing, s.at, MalformedPacket, "%d bytes", s.end-s.at)
-	}
 }
 
 func (s *scanner) packet() Packet {
@@ -149,31 +34,44 @@ func (s *scanner) packet() Packet {
 		s.first, s.broken = v, true
 		return nil
 	}
-	if n == 0 || len(s.b)-n != h.Length {
-		s.fail(FaultTruncated, len(s.b), MalformedPacket, "the frame is not one whole packet")
+	if n == 0 {
+		s.fail(FaultTruncated, len(s.b), MalformedPacket, "the fixed header is not whole")
 		return nil
 	}
-	s.at, s.end = n, len(s.b)
-	if h.Padded && s.version != V311 {
-		// 3.1.1 has no rule for the shortest form
-		s.note(FaultPadding, 1, MalformedPacket, "Remaining Length")
+	s.at, s.end = n, min(n+h.Length, len(s.b))
+	s.recordHeader(h)
+	if n+h.Length != len(s.b) {
+		s.note(FaultTruncated, s.end, MalformedPacket, "the frame has %d bytes, the packet %d", len(s.b), n+h.Length)
+		if s.broken = !s.dissect; s.broken {
+			return nil
+		}
 	}
 	if s.typ == 0 || s.typ == AUTH && s.version == V311 {
-		s.fail(FaultType, 0, MalformedPacket, "")
+		s.fail(FaultType, 0, MalformedPacket, "type %d", byte(s.typ))
 		return nil
 	}
 	if flags := h.First & 15; s.typ != PUBLISH && flags != s.typ.flags() {
 		s.note(FaultFlags, 0, MalformedPacket, "%04b", flags)
+	}
+	if s.typ != CONNECT {
+		s.checkPadding(h)
 	}
 	p := s.content(h)
 	s.finish()
 	return p
 }
 
+// checkPadding notes a Remaining Length that is not in its shortest form (MQTT-1.5.5-1). 3.1.1 has no such rule.
+func (s *scanner) checkPadding(h Header) {
+	if h.Padded && s.version != V311 {
+		s.note(FaultPadding, 1, MalformedPacket, "Remaining Length")
+	}
+}
+
 func (s *scanner) content(h Header) Packet {
 	switch s.typ {
 	case CONNECT:
-		return s.connect()
+		return s.connect(h)
 	case CONNACK:
 		return s.connack()
 	case PUBLISH:
@@ -189,9 +87,7 @@ func (s *scanner) content(h Header) Packet {
 	case SUBSCRIBE:
 		return s.subscribe()
 	case SUBACK:
-		p := Suback{PacketID: s.packetID(), Properties: s.properties(SUBACK)}
-		p.ReasonCodes = s.codes()
-		return p
+		return Suback{PacketID: s.packetID(), Properties: s.properties(SUBACK), ReasonCodes: s.codes()}
 	case UNSUBSCRIBE:
 		return s.unsubscribe()
 	case UNSUBACK:
@@ -211,9 +107,7 @@ func (s *scanner) content(h Header) Packet {
 		}
 		return p
 	}
-	p := Auth{}
-	p.ReasonCode, p.Properties, p.LongForm = s.result()
-	return p
+	return s.auth()
 }
 
 // packetID reads a Packet Identifier, which is never 0 (MQTT-2.2.1-3, MQTT-2.2.1-4; 3.1.1: MQTT-2.3.1-1).
@@ -251,77 +145,111 @@ func (s *scanner) result() (code ReasonCode, ps Properties, long bool) {
 func (s *scanner) code() ReasonCode {
 	at := s.at
 	c := ReasonCode(s.byte("Reason Code"))
+	if s.broken {
+		return c
+	}
+	if s.dissect {
+		s.explain(codeText(c, s.typ, s.version))
+	}
 	if !c.Allowed(s.typ, s.version) {
 		s.note(FaultReasonCode, at, ProtocolError, "0x%02X", byte(c))
 	}
 	return c
 }
 
+// codes reads one Reason Code for each Topic Filter of the request, of which there is at least one.
 func (s *scanner) codes() (codes []ReasonCode) {
+	if s.at == s.end {
+		s.note(FaultNoReasonCodes, s.at, MalformedPacket, "")
+	}
+	if n := s.end - s.at; n > 0 && !s.broken {
+		codes = make([]ReasonCode, 0, n)
+	}
 	for !s.broken && s.at < s.end {
 		codes = append(codes, s.code())
 	}
 	return codes
 }
 
-func (s *scanner) connect() (c Connect) {
+// auth reads an AUTH. Only one without any content, which means Success, need not name its method (3.15.2.2.2).
+func (s *scanner) auth() (p Auth) {
+	at := s.at
+	p.ReasonCode, p.Properties, p.LongForm = s.result()
+	bare := p.ReasonCode == Success && len(p.Properties) == 0
+	if !bare && !p.Properties.Has(PropAuthenticationMethod) {
+		s.note(FaultPropertyMissing, at, ProtocolError, "%v", PropAuthenticationMethod)
+	}
+	return p
+}
+
+func (s *scanner) connect(h Header) (c Connect) {
 	at := s.at
 	if c.ProtocolName = s.string("Protocol Name"); s.broken {
 		return c
 	}
 	if c.ProtocolName != "MQTT" {
-		s.fail(FaultProtocolName, at, UnsupportedProtocolVersion, "%q", c.ProtocolName)
 		if c.ProtocolName == "MQIsdp" && s.end > s.at {
-			c.ProtocolVersion = Version(s.b[s.at])
+			c.ProtocolVersion = Version(s.byte("Protocol Version"))
 		}
+		s.fail(FaultProtocolName, at, UnsupportedProtocolVersion, "%s", quoted(c.ProtocolName))
+		s.foreign = true
 		return c
 	}
 	at = s.at
 	c.ProtocolVersion = Version(s.byte("Protocol Version"))
-	if v := c.ProtocolVersion; v != V311 && v != V5 {
+	if v := c.ProtocolVersion; !s.broken && v != V311 && v != V5 {
 		s.fail(FaultProtocolVersion, at, UnsupportedProtocolVersion, "%d", byte(v))
+		s.foreign = true
 		return c
 	}
 	s.version = c.ProtocolVersion
+	s.checkPadding(h)
 	at = s.at
 	flags := s.byte("Connect Flags")
+	if s.dissect {
+		s.explain(connectFlagsText(flags, s.version))
+	}
+	s.checkConnectFlags(flags, at)
 	c.CleanStart = flags&FlagCleanStart != 0
 	if flags&FlagReserved != 0 {
-		s.note(FaultReservedBits, at, MalformedPacket, "Connect Flags 0x%02X", flags)
 		c.ConnectFlags = &flags
 	}
 	c.KeepAlive = s.uint16("Keep Alive")
 	c.Properties = s.properties(CONNECT)
 	c.ClientID = s.string("Client Identifier")
-	s.will(&c, flags, at)
+	if flags&FlagWill != 0 {
+		c.Will = s.will(flags)
+	}
 	if flags&FlagUsername != 0 {
 		name := s.string("User Name")
 		c.Username = &name
 	}
 	if flags&FlagPassword != 0 {
 		c.Password = append([]byte{}, s.binary("Password")...)
-		if flags&FlagUsername == 0 && s.version == V311 {
-			s.note(FaultPassword, at, MalformedPacket, "")
-		}
+		s.conceal()
 	}
 	return c
 }
 
-func (s *scanner) will(c *Connect, flags byte, at int) {
-	qos := QoS(flags >> 3 & 3)
-	if qos == 3 {
+// checkConnectFlags notes bits that are wrong whatever follows (MQTT-3.1.2-3, -11 to -15 and, in 3.1.1 only, -22).
+func (s *scanner) checkConnectFlags(flags byte, at int) {
+	switch {
+	case flags&FlagReserved != 0:
+		s.note(FaultReservedBits, at, MalformedPacket, "Connect Flags 0x%02X", flags)
+	case flags>>3&3 == 3:
 		s.note(FaultQoS, at, MalformedPacket, "Will QoS")
+	case flags&FlagWill == 0 && flags&(FlagWillQoS1|FlagWillQoS2|FlagWillRetain) != 0:
+		s.note(FaultWillFlags, at, MalformedPacket, "Connect Flags 0x%02X", flags)
+	case flags&FlagPassword != 0 && flags&FlagUsername == 0 && s.version == V311:
+		s.note(FaultPassword, at, MalformedPacket, "")
 	}
-	if flags&FlagWill == 0 {
-		if flags&(FlagWillQoS1|FlagWillQoS2|FlagWillRetain) != 0 {
-			s.note(FaultWillFlags, at, MalformedPacket, "Connect Flags 0x%02X", flags)
-		}
-		return
-	}
-	w := &Will{QoS: qos, Retain: flags&FlagWillRetain != 0, Properties: s.properties(willFields)}
+}
+
+func (s *scanner) will(flags byte) *Will {
+	w := &Will{QoS: QoS(flags >> 3 & 3), Retain: flags&FlagWillRetain != 0, Properties: s.properties(willFields)}
 	w.Topic = s.topic("Will Topic", false)
 	w.Payload = append([]byte{}, s.binary("Will Payload")...)
-	c.Will = w
+	return w
 }
 
 func (s *scanner) connack() (c Connack) {
@@ -331,14 +259,22 @@ func (s *scanner) connack() (c Connack) {
 	if c.ReservedFlags != 0 {
 		s.note(FaultReservedBits, at, MalformedPacket, "Connect Acknowledge Flags 0x%02X", flags)
 	}
-	if s.version != V311 && s.end-s.at == 1 && s.b[s.at] != 0 {
-		// A server that does not speak 5.0 refuses in the form of 3.1.1, its code from either version.
+	if s.dissect {
+		s.explain(connackFlagsText(flags))
+	}
+	if s.version != V311 && s.end-s.at == 1 && isRefusalOfVersion(ReasonCode(s.b[s.at])) {
 		c.ReasonCode = ReasonCode(s.byte("Connect Return code"))
 		return c
 	}
 	c.ReasonCode = s.code()
 	c.Properties = s.properties(CONNACK)
 	return c
+}
+
+// isRefusalOfVersion reports whether a CONNACK without properties may bear the code in answer to a CONNECT of 5.0: a
+// server that does not speak 5.0 refuses in the form of 3.1.1, its code from either version.
+func isRefusalOfVersion(c ReasonCode) bool {
+	return c != 0 && c.Allowed(CONNACK, V311) || c == UnsupportedProtocolVersion
 }
 
 func (s *scanner) publish(first byte) (p Publish) {
@@ -357,9 +293,10 @@ func (s *scanner) publish(first byte) (p Publish) {
 	if p.Topic == "" && !s.broken && s.version != V311 && !p.Properties.Has(PropTopicAlias) {
 		s.note(FaultTopicEmpty, at, ProtocolError, "neither a Topic Name nor a Topic Alias")
 	}
-	if !s.broken {
-		p.Payload = append([]byte{}, s.b[s.at:s.end]...)
-		s.at = s.end
+	payload := s.take(s.end-s.at, "Payload")
+	p.Payload = append([]byte{}, payload...)
+	if s.dissect && len(payload) > 0 {
+		s.record(len(payload), "Payload", payloadText(payload))
 	}
 	return p
 }
@@ -372,7 +309,7 @@ func (s *scanner) topic(what string, mayBeEmpty bool) string {
 		return t
 	}
 	if i := strings.IndexAny(t, "+#"); i >= 0 {
-		s.note(FaultTopic, at+2+i, TopicNameInvalid, "%s %q", what, t)
+		s.note(FaultTopic, at+2+i, TopicNameInvalid, "%s %s", what, quoted(t))
 	}
 	if t == "" && !mayBeEmpty {
 		s.note(FaultTopicEmpty, at, MalformedPacket, "%s", what)
@@ -393,6 +330,9 @@ func (s *scanner) subscribe() (p Subscribe) {
 		if s.broken {
 			break
 		}
+		if s.dissect {
+			s.explain(subscriptionOptionsText(o, s.version))
+		}
 		sub.QoS = QoS(o & 3)
 		if sub.QoS == 3 {
 			s.note(FaultQoS, at, MalformedPacket, "Subscription Options 0x%02X", o)
@@ -406,7 +346,7 @@ func (s *scanner) subscribe() (p Subscribe) {
 			s.note(FaultRetainHandling, at, ProtocolError, "")
 		}
 		if s.version != V311 && sub.NoLocal && strings.HasPrefix(sub.Filter, "$share/") {
-			s.note(FaultNoLocalShared, at, ProtocolError, "%q", sub.Filter)
+			s.note(FaultNoLocalShared, at, ProtocolError, "%s", quoted(sub.Filter))
 		}
 		p.Subscriptions = append(p.Subscriptions, sub)
 	}

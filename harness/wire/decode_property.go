@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // properties reads the property list of place, which is a packet type or the Will Properties. 3.1.1 has none.
 func (s *scanner) properties(place Type) (ps Properties) {
@@ -21,13 +24,20 @@ func (s *scanner) properties(place Type) (ps Properties) {
 	var seen uint64
 	for !s.broken && s.at < s.end {
 		at := s.at
-		id := PropertyID(s.varint("property identifier"))
+		n := s.varint("Property Identifier")
+		if s.broken {
+			break
+		}
+		id := PropertyID(min(n, 0xFF)) // none that needs more than a byte is defined
 		r, known := id.rule()
 		if !known {
 			// its length is unknown, so the rest of the list means nothing
-			s.note(FaultPropertyUnknown, at, MalformedPacket, "0x%02X", byte(id))
-			s.at = s.end
+			s.note(FaultPropertyUnknown, at, MalformedPacket, "0x%02X", n)
+			s.skip("properties not understood")
 			break
+		}
+		if s.dissect {
+			s.explain(fmt.Sprintf("0x%02X %s", n, r.name))
 		}
 		p := s.property(id, r.form)
 		if s.broken {
@@ -38,8 +48,8 @@ func (s *scanner) properties(place Type) (ps Properties) {
 		ps = append(ps, p)
 	}
 	s.end = outer
-	if seen&(1<<PropAuthenticationData) != 0 && seen&(1<<PropAuthenticationMethod) == 0 {
-		s.note(FaultPropertyValue, lengthAt, ProtocolError, "Authentication Data without Authentication Method")
+	if place == CONNECT && seen&(1<<PropAuthenticationData) != 0 && seen&(1<<PropAuthenticationMethod) == 0 {
+		s.note(FaultPropertyMissing, lengthAt, ProtocolError, "Authentication Data without Authentication Method")
 	}
 	return ps
 }
@@ -58,11 +68,14 @@ func (s *scanner) property(id PropertyID, f form) Property {
 		p.Int = s.varint(what)
 	case formBinary:
 		p.Text = string(s.binary(what))
+		if id == PropAuthenticationData {
+			s.conceal()
+		}
 	case formString:
 		p.Text = s.string(what)
 	case formPair:
-		p.Text = s.string("name of a " + what)
-		p.Value = s.string("value of a " + what)
+		p.Text = s.string("User Property, name")
+		p.Value = s.string("User Property, value")
 	}
 	return p
 }
@@ -85,6 +98,8 @@ func (s *scanner) checkProperty(p Property, place Type, at int, repeated bool) {
 		s.note(FaultPropertyValue, at, ProtocolError, "%v", p)
 	case id == PropResponseTopic && strings.ContainsAny(p.Text, "+#"):
 		s.note(FaultTopic, at, ProtocolError, "%v", p)
+	case id == PropResponseTopic && p.Text == "":
+		s.note(FaultTopicEmpty, at, ProtocolError, "%v", id)
 	}
 }
 

@@ -145,16 +145,19 @@ type Property struct {
 	Value string // the value of a UTF-8 String Pair
 }
 
-// String returns the property as a reader wants to see it, such as "Receive Maximum: 10".
+// String returns the property as a reader wants to see it, such as "Receive Maximum: 10". Long values are cut, and
+// Authentication Data is not shown.
 func (p Property) String() string {
-	r, _ := p.ID.rule()
-	switch r.form {
-	case formPair:
-		return fmt.Sprintf("%v: %q = %q", p.ID, p.Text, p.Value)
-	case formString:
-		return fmt.Sprintf("%v: %q", p.ID, p.Text)
-	case formBinary:
-		return fmt.Sprintf("%v: % X", p.ID, p.Text)
+	r, known := p.ID.rule()
+	switch {
+	case p.ID == PropAuthenticationData:
+		return fmt.Sprintf("%v: %s", p.ID, hidden)
+	case r.form == formPair:
+		return fmt.Sprintf("%v: %s = %s", p.ID, quoted(p.Text), quoted(p.Value))
+	case r.form == formString:
+		return fmt.Sprintf("%v: %s", p.ID, quoted(p.Text))
+	case r.form == formBinary, !known:
+		return fmt.Sprintf("%v: %s", p.ID, payloadText(p.Text))
 	}
 	return fmt.Sprintf("%v: %d", p.ID, p.Int)
 }

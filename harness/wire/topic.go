@@ -21,12 +21,13 @@ func SharedFilter(f string) (name, filter string, shared bool) {
 
 // CheckFilter says what is wrong with a Topic Filter: no characters at all (MQTT-4.7.3-1), # elsewhere than alone on
 // the last level (MQTT-4.7.1-1 of 5.0), + that shares its level (MQTT-4.7.1-2 of 5.0), and in 5.0 a $share filter
-// without a name or a filter (MQTT-4.8.2-1, MQTT-4.8.2-2). In 3.1.1 $share is a topic level like any other.
+// without a name or a filter (MQTT-4.8.2-1, MQTT-4.8.2-2). In 3.1.1 $share is a topic level like any other; so is in
+// 5.0 a filter of $share alone, for only $share/ makes a Shared Subscription.
 func CheckFilter(f string, v Version) error {
 	if f == "" {
 		return errors.New("it is empty")
 	}
-	if v != V311 && (f == "$share" || strings.HasPrefix(f, "$share/")) {
+	if v != V311 && strings.HasPrefix(f, "$share/") {
 		_, inner, shared := SharedFilter(f)
 		if !shared {
 			return errors.New("a shared subscription wants $share/name/filter")

@@ -166,4 +166,4 @@ func (w WithTrailing) Append(dst []byte, v Version) []byte {
 }
 
 // Bytes returns the packet's bytes in the form of version v.
-func Bytes(p Packet, v Version) []byte { return p.Append(nil, v) }
+func Bytes(p Packet, v Version) []byte { return p.Append(make([]byte, 0, 64), v) }
