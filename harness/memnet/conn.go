@@ -162,18 +162,13 @@ func (c *Conn) end(abort bool) error {
 	c.closed = true
 	c.readDeadline.stop()
 	c.writeDeadline.stop()
-	if c.in.size > 0 {
-		abort = true
-	}
-	c.in.clear()
-	switch {
-	case c.dead: // nobody is left to be told
-	case abort:
+	if abort || c.in.size > 0 {
 		c.dead = true
 		c.peer.receiveReset()
-	default:
+	} else {
 		c.sendFIN()
 	}
+	c.in.clear()
 	c.changed.Broadcast()
 	c.peer.changed.Broadcast()
 	return nil
@@ -206,11 +201,9 @@ func (c *Conn) sendFIN() {
 	}
 }
 
-// receiveReset is the arrival of a reset at this end. The caller holds mu.
+// receiveReset is the arrival of a reset at this end. Where both directions have
+// ended already it changes nothing that can be seen. The caller holds mu.
 func (c *Conn) receiveReset() {
-	if c.dead {
-		return
-	}
 	c.dead = true
 	c.reset = syscall.ECONNRESET
 	if c.gotFIN {

@@ -274,7 +274,7 @@ func TestConnBehavesAsTheScript(t *testing.T) {
 				a, b := Pipe(64 << 10)
 				defer a.Close()
 				defer b.Close()
-				for _, wrong := range play(tt.script, a, b, synctest.Wait) {
+				if wrong := play(tt.script, a, b, synctest.Wait, time.Hour); wrong != "" {
 					t.Error(wrong)
 				}
 			})
@@ -289,19 +289,19 @@ func TestLoopbackTCPBehavesAsTheScript(t *testing.T) {
 	for _, tt := range behaviours {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			// Nothing tells when a segment has been processed. A machine that was
-			// too slow for a short pause gets a longer one.
-			var wrong []string
+			// Nothing tells when a segment has been processed, or that a call has
+			// begun to wait. A machine too slow for a short pause gets a longer one.
+			var wrong string
 			for _, pause := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second} {
 				a, b := loopback(t)
-				wrong = play(tt.script, a, b, func() { time.Sleep(pause) })
+				wrong = play(tt.script, a, b, func() { time.Sleep(pause) }, 10*time.Second)
 				a.Close()
 				b.Close()
-				if len(wrong) == 0 {
+				if wrong == "" {
 					return
 				}
 			}
-			t.Error(strings.Join(wrong, "\n"))
+			t.Error(wrong)
 		})
 	}
 }
@@ -334,42 +334,49 @@ func loopback(t *testing.T) (a, b *net.TCPConn) {
 	return a, b
 }
 
-// play runs a script and returns the lines that went otherwise. settle waits
-// until nothing more happens by itself.
-func play(script string, a, b net.Conn, settle func()) (wrong []string) {
+// play runs a script up to the first line that goes otherwise, which it returns.
+// settle waits until nothing more happens by itself; patience is how long a call
+// may take that is not expected to block.
+func play(script string, a, b net.Conn, settle func(), patience time.Duration) (wrong string) {
 	ends := map[string]net.Conn{"a": a, "b": b}
 	background := map[string]chan string{}
 	for line := range strings.Lines(strings.TrimSpace(script)) {
 		line = strings.TrimSpace(line)
 		command, want, _ := strings.Cut(line, "=")
 		words := strings.Fields(command)
-		want = strings.TrimSpace(want)
-		var got string
-		switch {
-		case words[1] == "result":
-			got = arrived(background[words[0]])
-		case words[len(words)-1] == "&":
-			done := make(chan string, 1)
-			background[words[0]] = done
-			go func() { done <- call(ends[words[0]], words[1:len(words)-1]) }()
-			settle()
-			got = arrived(done)
-		default:
-			got = call(ends[words[0]], words[1:])
-			settle()
+		end, words := words[0], words[1:]
+		done := background[end]
+		if words[0] != "result" {
+			done = make(chan string, 1)
+			go func() { done <- call(ends[end], words) }()
 		}
-		if got != want {
-			wrong = append(wrong, fmt.Sprintf("%s; got %s", line, got))
+		limit := patience
+		if words[len(words)-1] == "&" {
+			background[end] = done
+			limit = 0
+		}
+		if got := await(done, settle, limit); got != strings.TrimSpace(want) {
+			return fmt.Sprintf("%s; got %s", line, got)
 		}
 	}
-	return wrong
+	return ""
 }
 
-func arrived(done chan string) string {
+func await(done chan string, settle func(), limit time.Duration) string {
+	if limit == 0 {
+		settle()
+		select {
+		case got := <-done:
+			return got
+		default:
+			return "blocked"
+		}
+	}
+	defer settle()
 	select {
 	case got := <-done:
 		return got
-	default:
+	case <-time.After(limit):
 		return "blocked"
 	}
 }

@@ -200,6 +200,40 @@ func TestWritesDoNotMix(t *testing.T) {
 	})
 }
 
+// A Write that ends without success has to let in those behind it.
+func TestDeadlineEndsAllWrites(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			c, peer := Pipe(10)
+			defer peer.Close()
+			defer c.Close()
+			c.SetWriteDeadline(time.Now().Add(time.Second))
+			var calls sync.WaitGroup
+			for range 5 {
+				calls.Go(func() {
+					if _, err := c.Write(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
+						t.Errorf("write: %v", err)
+					}
+				})
+			}
+			synctest.Wait()
+			readByte(peer) // makes all wake and wait again, in another order
+			calls.Wait()
+		})
+	}
+}
+
+func TestCloseGivesTheBufferBack(t *testing.T) {
+	for name, end := range map[string]func(*Conn) error{"close": (*Conn).Close, "abort": (*Conn).Abort} {
+		c, peer := Pipe(0)
+		peer.Write(make([]byte, 100_000))
+		end(c)
+		if n := c.in.chunks(); n != 0 {
+			t.Errorf("%s: %d chunks are left", name, n)
+		}
+	}
+}
+
 func TestListener(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
