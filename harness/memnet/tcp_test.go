@@ -1,6 +1,7 @@
 package memnet
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -264,8 +265,8 @@ var behaviours = []struct{ name, script string }{
 		b read3       = 000`},
 }
 
-// fillSize is more than any buffer between two ends holds.
-const fillSize = 4 << 20
+// filling is more than any buffer between two ends holds.
+var filling = bytes.Repeat([]byte("0"), 4<<20)
 
 func TestConnBehavesAsTheScript(t *testing.T) {
 	for _, tt := range behaviours {
@@ -294,7 +295,7 @@ func TestLoopbackTCPBehavesAsTheScript(t *testing.T) {
 			var wrong string
 			for _, pause := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond, time.Second} {
 				a, b := loopback(t)
-				wrong = play(tt.script, a, b, func() { time.Sleep(pause) }, 10*time.Second)
+				wrong = play(tt.script, a, b, func() { time.Sleep(pause) }, 100*pause)
 				a.Close()
 				b.Close()
 				if wrong == "" {
@@ -392,7 +393,7 @@ func call(c net.Conn, words []string) string {
 	}
 	write := func(p []byte) string {
 		n, err := c.Write(p)
-		if n == fillSize {
+		if n == len(filling) {
 			return outcome("all", err)
 		}
 		return outcome(fmt.Sprint(n), err)
@@ -409,9 +410,9 @@ func call(c net.Conn, words []string) string {
 	case "write0":
 		return write(nil)
 	case "fill":
-		return write([]byte(strings.Repeat("0", fillSize)))
+		return write(filling)
 	case "drain":
-		_, err := io.ReadFull(c, make([]byte, fillSize))
+		_, err := io.ReadFull(c, make([]byte, len(filling)))
 		return outcome("all", err)
 	case "close":
 		return outcome("ok", c.Close())
