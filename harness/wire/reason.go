@@ -92,7 +92,7 @@ var returnNames = [...]string{
 // Name returns what the standard calls the code in a packet of type t and version v.
 func (c ReasonCode) Name(t Type, v Version) string {
 	switch {
-	case v == V311 && t == CONNACK && int(c) < len(returnNames):
+	case t == CONNACK && int(c) < len(returnNames) && (v == V311 || c != 0): // in 5.0 from a server that knows 3.1.1 only
 		return returnNames[c]
 	case v == V311 && t == SUBACK && c == 0x80:
 		return "Failure"
