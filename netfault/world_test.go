@@ -70,17 +70,20 @@ func onLoopback(t *testing.T, faults []Fault, test func(*world)) {
 	w := &world{t: t, log: &trace.Log{}}
 	p := NewUnstartedProxy(l.Addr().String())
 	p.Trace = w.log
+	linked := make(chan *Link, 1)
 	p.OnLink = func(_ int, l *Link) {
-		w.link = l
 		for _, f := range faults {
-			w.rules = append(w.rules, f.Arm(l))
+			f.Arm(l)
 		}
+		linked <- l
 	}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
 	w.client, err = net.Dial("tcp", p.Addr)
+	w.link = <-linked
+	w.rules = w.link.Rules()
 	if errors.Is(err, syscall.ECONNRESET) { // a reset at the opening may come before connect(2) returns
 		a, b := memnet.Pipe(0)
 		b.Abort()
