@@ -1,0 +1,37 @@
+# What people type. Each target brings its own set-up; make help lists them.
+
+GO        ?= go
+BIN       := bin/mqttspec
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS   := -s -w -X main.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test bench images lint fuzz clean
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## builds the program into bin/
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/mqttspec
+
+run: build ## runs the suites against the embedded reference broker and writes mqttspec-report/
+	$(BIN) run $(ARGS)
+
+test: ## runs every test; those with containers are skipped when no Docker engine answers
+	$(GO) test -timeout 15m ./...
+
+bench: ## measures against peers in the same run; prints ratios
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./harness/wire ./netfault ./reference-broker
+
+images: ## builds the local broker images (wants Docker and a Debian machine)
+	ci/images/build.sh all
+
+lint: ## runs golangci-lint
+	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
+
+fuzz: ## fuzzes every decoder for a minute each
+	$(GO) test -run '^$$' -fuzz FuzzDecode -fuzztime 60s ./harness/wire
+	$(GO) test -run '^$$' -fuzz FuzzReadFrame -fuzztime 60s ./harness/wire
+
+clean: ## removes what the other targets made
+	rm -rf bin mqttspec-report
