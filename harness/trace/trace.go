@@ -131,3 +131,6 @@ func (l *Log) Events() []Event {
 	defer l.mu.Unlock()
 	return append([]Event(nil), l.events...)
 }
+
+// Note records a note.
+func (l *Log) Note(text string) { l.Add(Event{Kind: Note, Text: text}) }

@@ -1,0 +1,188 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// Engine runs a list of items against one target. Specs wait far more than they compute, so it starts their bodies
+// ahead and side by side; who needs an outcome asks for it with [Engine.Outcome] and waits.
+type Engine struct {
+	config  Config
+	options EngineOptions
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+
+	outcomes map[string]*outcome
+	stopping chan struct{} // closed: nothing new is started
+	once     sync.Once
+	ended    chan struct{}
+}
+
+// EngineOptions tune how many bodies run side by side.
+type EngineOptions struct {
+	Quick     int // bodies that do not wait; 0 means 16
+	Waiting   int // bodies that wait a second or longer; 0 means 1,024
+	Instances int // private instances of the target at a time; 0 means 2
+	OnRow     func(reports.Row)
+	Observed  Capabilities             // by which specs are skipped
+	Only      func(Item) (skip string) // further reasons to skip
+}
+
+// outcome is what became of an item; row may be read when done is closed.
+type outcome struct {
+	done chan struct{}
+	row  reports.Row
+}
+
+// ErrInterrupted is the cause with which [Engine.Stop] ends the bodies that are running.
+var ErrInterrupted = errors.New("interrupted")
+
+// Start begins to run the items. The engine ends by itself; see [Engine.Done].
+func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine {
+	if o.Quick == 0 {
+		o.Quick = 16
+	}
+	if o.Waiting == 0 {
+		o.Waiting = 1024
+	}
+	if o.Instances == 0 {
+		o.Instances = 2
+	}
+	if o.OnRow == nil {
+		o.OnRow = func(reports.Row) {}
+	}
+	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, stopping: make(chan struct{}), ended: make(chan struct{})}
+	e.ctx, e.cancel = context.WithCancelCause(ctx)
+	var waiting, quick, own, alone []numbered
+	for n, i := range items {
+		e.outcomes[i.Key()] = &outcome{done: make(chan struct{})}
+		switch job := (numbered{i, n}); {
+		case i.Volume:
+			alone = append(alone, job)
+		case i.Own:
+			own = append(own, job)
+		case i.Wait >= time.Second:
+			waiting = append(waiting, job)
+		default:
+			quick = append(quick, job)
+		}
+	}
+	// the longest waits first: they decide how long the run takes
+	slices.SortStableFunc(waiting, func(a, b numbered) int { return int(b.Wait - a.Wait) })
+	slices.SortStableFunc(own, func(a, b numbered) int { return int(b.Wait - a.Wait) })
+	go func() {
+		defer close(e.ended)
+		var wg sync.WaitGroup
+		wg.Go(func() { e.drive(waiting, o.Waiting) })
+		wg.Go(func() { e.drive(quick, o.Quick) })
+		wg.Go(func() { e.drive(own, o.Instances) })
+		wg.Wait()
+		e.drive(alone, 1)
+	}()
+	return e
+}
+
+type numbered struct {
+	Item
+	number int
+}
+
+// drive runs the jobs in order, at most width of them at a time, and returns when all have ended.
+func (e *Engine) drive(jobs []numbered, width int) {
+	slots := make(chan struct{}, width)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, job := range jobs {
+		select {
+		case <-e.stopping:
+			e.settle(job.Item, e.unrun(job.Item, reports.Inconclusive, "not started: "+ErrInterrupted.Error()))
+			continue
+		case slots <- struct{}{}:
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			e.settle(job.Item, e.one(job))
+		})
+	}
+}
+
+// unrun is the row of an item whose body was not run.
+func (e *Engine) unrun(i Item, v reports.Verdict, reason string) reports.Row {
+	info := e.config.Target.Info()
+	return reports.Row{Event: "end", ID: i.ID, Version: i.Version, Target: info.Name, Variant: info.Variant,
+		Repeat: e.config.Repeat, At: time.Now(), Verdict: v, Reason: reason}
+}
+
+// settle makes the row known.
+func (e *Engine) settle(i Item, row reports.Row) {
+	o := e.outcomes[i.Key()]
+	o.row = row
+	e.options.OnRow(row)
+	close(o.done)
+}
+
+// one runs one item where it belongs.
+func (e *Engine) one(job numbered) reports.Row {
+	select {
+	case <-e.stopping:
+		return e.unrun(job.Item, reports.Inconclusive, "not started: "+ErrInterrupted.Error())
+	default:
+	}
+	if reason := e.options.Observed.Lacks(job.Item); reason != "" {
+		return e.unrun(job.Item, reports.Skip, reason)
+	}
+	if e.options.Only != nil {
+		if reason := e.options.Only(job.Item); reason != "" {
+			return e.unrun(job.Item, reports.Skip, reason)
+		}
+	}
+	begin := e.unrun(job.Item, "", "")
+	begin.Event = "begin"
+	e.options.OnRow(begin)
+	config := e.config
+	if job.Own {
+		i, ok := config.Target.(Instancer)
+		if !ok {
+			return e.unrun(job.Item, reports.Skip, "needs an instance of the target for itself, which a target of this kind cannot give")
+		}
+		instance, err := i.Instance(e.ctx)
+		if err != nil {
+			return e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("no instance of the target for this spec: %v", err))
+		}
+		defer instance.Close()
+		config.Target = instance
+	}
+	return Run(e.ctx, job.Item, job.number, config)
+}
+
+// Outcome waits for the row of an item. It may be asked again.
+func (e *Engine) Outcome(ctx context.Context, i Item) (reports.Row, error) {
+	o, ok := e.outcomes[i.Key()]
+	if !ok {
+		return reports.Row{}, fmt.Errorf("spec %s is not among those that were started", i.Key())
+	}
+	select {
+	case <-o.done:
+		return o.row, nil
+	case <-ctx.Done():
+		return reports.Row{}, context.Cause(ctx)
+	}
+}
+
+// Stop starts nothing more and ends the bodies that are running; they are inconclusive.
+func (e *Engine) Stop(cause error) {
+	e.once.Do(func() {
+		close(e.stopping)
+		e.cancel(cause)
+	})
+}
+
+// Done is closed when every item has its row.
+func (e *Engine) Done() <-chan struct{} { return e.ended }

@@ -1,0 +1,290 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// CleanStart holds the specs of Clean Start (Clean Session in 3.1.1), of Session Present and of what a Client
+// Identifier stands for.
+var CleanStart = Section("Clean Start and session identity",
+	Spec("CS-01", "creates a usable session where none is, and says that it is new",
+		Both(V5("MQTT-3.1.2-6", "MQTT-3.2.2-3"), V311("MQTT-3.1.2-4", "MQTT-3.2.2-3")),
+		func(ctx context.Context) {
+			created := Owed(ctx, Twin("MQTT-3.1.2-6", "MQTT-3.1.2-4"))
+			c := Connect(created, Persistent(ctx, "me", 300))
+			Must(ctx, Twin("MQTT-3.2.2-3", "MQTT-3.2.2-3"), "Session Present is 0 for a Client Identifier that was never used",
+				c.Connack.SessionPresent, BeFalse())
+			c.Subscribe(created, Topic(ctx, "a"), q1)
+			c.Publish(created, Topic(ctx, "a"), "hello", q1)
+			Must(ctx, Twin("MQTT-3.1.2-6", "MQTT-3.1.2-4"), "the new session delivers to its subscription",
+				string(c.Receive(created).Payload), Equal("hello"))
+		}),
+
+	Spec("CS-02", "resumes a session after DISCONNECT: Session Present, subscription, queued and live messages",
+		Both(V5("MQTT-3.1.2-5", "MQTT-3.2.2-3", "MQTT-3.1.2-23"), V311("MQTT-3.1.2-4", "MQTT-3.2.2-2", "MQTT-3.1.2-5")),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			resumesAfter(ctx, me, topic)
+		}),
+
+	Spec("CS-03-FIN", "resumes a session after the client's link ends in order, without DISCONNECT", leftSession,
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			c.CloseFIN(ctx)
+			resumesAfter(ctx, me, topic)
+		}),
+
+	Spec("CS-03-RST", "resumes a session after the client's link is reset", leftSession,
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			c.Drop(ctx)
+			resumesAfter(ctx, me, topic)
+		}),
+
+	Spec("CS-03-KA", "resumes a session after the link fell silent and Keep Alive ended it", leftSession,
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			me.KeepAlive = 2
+			link := Link(ctx)
+			c := Connect(ctx, me, link)
+			c.Subscribe(ctx, topic, q1)
+			SkipIf(ctx, c.KeepAlive(2) > keepAliveLimit, "the server replaced a Keep Alive of 2 s by "+c.KeepAlive(2).String())
+			link.StallBoth()
+			Wait(ctx, c.KeepAlive(2)*3/2+grace)
+			resumesAfter(ctx, me, topic)
+		}, Waits(6*second)),
+
+	Spec("CS-04", "discards on Clean Start 1 all that the old session held",
+		Both(V5("MQTT-3.1.2-4", "MQTT-3.2.2-2"), V311("MQTT-3.1.2-6", "MQTT-3.2.2-1")),
+		func(ctx context.Context) {
+			discarded := Twin("MQTT-3.1.2-4", "MQTT-3.1.2-6")
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			open := fullSession(ctx, me, topic)
+
+			fresh := me
+			fresh.CleanStart = true
+			c := Connect(ctx, fresh)
+			Must(ctx, Twin("MQTT-3.2.2-2", "MQTT-3.2.2-1"), "Session Present is 0 when Clean Start is 1",
+				c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, discarded)
+
+			// The identifier of the old inbound exchange is free: it brings a new message, not a repetition.
+			c.Subscribe(ctx, topic, q2)
+			again := wire.Publish{Topic: topic, QoS: q2, PacketID: open, Payload: []byte("new")}
+			c.PublishPacket(Owed(ctx, discarded), again)
+			Must(ctx, discarded, "a PUBLISH with the Packet Identifier of a discarded exchange is a new message",
+				string(c.Receive(Owed(ctx, discarded)).Payload), Equal("new"))
+		}),
+
+	Spec("CS-05", "does not bring a discarded session back on the next Clean Start 0",
+		Both(V5("MQTT-3.1.2-4"), V311("MQTT-3.1.2-6")),
+		func(ctx context.Context) {
+			discarded := Twin("MQTT-3.1.2-4", "MQTT-3.1.2-6")
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			fullSession(ctx, me, topic)
+			fresh := me
+			fresh.CleanStart = true
+			Connect(ctx, fresh).Disconnect(ctx)
+			nothingOld(ctx, Connect(ctx, me), topic, discarded)
+		}),
+
+	Spec("CS-06", "keeps a session that began with Clean Start 1 and has a Session Expiry Interval",
+		V5("MQTT-3.1.2-23", "MQTT-3.2.2-3", "MQTT-3.1.2-5"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			fresh := me
+			fresh.CleanStart = true
+			c := Connect(ctx, fresh)
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			resumesAfter(ctx, me, topic)
+		}),
+
+	Spec("CS-07", "ends a session of Clean Start 0 with its link when there is no Session Expiry Interval",
+		V5("MQTT-4.1.0-2", "MQTT-3.2.2-3", "U5-010"),
+		func(ctx context.Context) {
+			me, topic := wire.Connect{ClientID: ID(ctx, "me")}, Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			Connect(ctx, Clean(ctx, "pub")).Publish(ctx, topic, "late", q1)
+			c = Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "Session Present is 0 after a session without Session Expiry Interval", c.Connack.SessionPresent, BeFalse())
+			Must(ctx, "U5-010", "an absent Session Expiry Interval means 0", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-4.1.0-2")
+		}),
+
+	Spec("CS-08", "keeps nothing of a session with Clean Session 1, and then keeps one with Clean Session 0",
+		V311("MQTT-3.1.2-6", "MQTT-3.2.2-3", "MQTT-3.1.2-4", "MQTT-3.2.2-2", "MQTT-3.1.2-5"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 0), Topic(ctx, "a")
+			fresh := me
+			fresh.CleanStart = true
+			c := Connect(ctx, fresh)
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			Connect(ctx, Clean(ctx, "pub")).Publish(ctx, topic, "late", q1)
+
+			c = Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "Session Present is 0 after a session with Clean Session 1", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-3.1.2-6")
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			resumesAfter(ctx, me, topic)
+		}),
+
+	Spec("CS-09", "has destroyed a session for good when a client came with Clean Session 1",
+		V311("MQTT-3.1.2-6", "MQTT-3.2.2-3"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 0), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			c.Disconnect(ctx)
+			fresh := me
+			fresh.CleanStart = true
+			Connect(ctx, fresh).Disconnect(ctx)
+			c = Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "Session Present is 0 after the session was destroyed", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-3.1.2-6")
+		}),
+
+	Spec("CS-13", "hands the session to a second connection of the same client, unacknowledged messages first",
+		Both(V5("MQTT-3.1.4-3", "MQTT-3.2.2-3", "MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-4.6.0-5"),
+			V311("MQTT-3.1.4-2", "MQTT-3.2.2-2", "MQTT-4.4.0-1", "MQTT-3.3.1-1", "MQTT-4.6.0-6")),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			me.Properties = me.Properties.With(wire.ReceiveMaximum(2))
+			old := Connect(ctx, me)
+			old.Subscribe(ctx, topic, q1)
+			p := Connect(ctx, Clean(ctx, "pub"))
+			for i := range 5 {
+				p.Publish(ctx, topic, fmt.Sprint("m", i), q1)
+			}
+			first, second := old.ReceivePublish(ctx), old.ReceivePublish(ctx)
+
+			c := Connect(ctx, me)
+			Must(ctx, Twin("MQTT-3.2.2-3", "MQTT-3.2.2-2"), "Session Present is 1 for the second connection", c.Connack.SessionPresent, BeTrue())
+			_, closed := old.ClosedWithin(ctx, Timings(ctx).Reply)
+			Must(ctx, Twin("MQTT-3.1.4-3", "MQTT-3.1.4-2"), "the first connection is closed", closed, BeTrue())
+			resent := Owed(ctx, Twin("MQTT-4.4.0-1", "MQTT-4.4.0-1"))
+			for _, was := range []wire.Publish{first, second} {
+				p := c.ReceivePublish(resent)
+				Must(ctx, Twin("MQTT-4.4.0-1", "MQTT-4.4.0-1"), "an unacknowledged message comes again under its Packet Identifier",
+					fmt.Sprint(p.PacketID, " ", string(p.Payload)), Equal(fmt.Sprint(was.PacketID, " ", string(was.Payload))))
+				Must(ctx, Twin("MQTT-3.3.1-1", "MQTT-3.3.1-1"), "it is marked DUP", p.Dup, BeTrue())
+				c.Acknowledge(ctx, p)
+			}
+			rest := c.ReceiveUntil(ctx, "m4")
+			Must(ctx, Twin("MQTT-4.6.0-5", "MQTT-4.6.0-6"), "the other messages follow in the order they were published",
+				firsts(Payloads(rest)), Equal([]string{"m2", "m3", "m4"}))
+		}),
+
+	Spec("CS-18", "resumes a subscription with all its options, also for what was queued",
+		V5("MQTT-3.1.2-5", "MQTT-3.3.1-13", "MQTT-3.8.3-3", "MQTT-3.3.4-3", "MQTT-3.8.4-8"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1, NoLocal, RetainAsPublished, Identified(77))
+			c.Disconnect(ctx)
+			p := Connect(ctx, Clean(ctx, "pub"))
+			p.Publish(ctx, topic, "queued", q2, Retain)
+
+			c = Connect(ctx, me)
+			Step(ctx, "the session is resumed", c.Connack.SessionPresent, BeTrue())
+			judge := func(what string, m wire.Publish) {
+				Must(ctx, "MQTT-3.8.4-8", what+" has the QoS of the subscription", m.QoS, Equal(q1))
+				Must(ctx, "MQTT-3.3.1-13", what+" keeps its RETAIN flag (Retain As Published)", m.Retain, BeTrue())
+				Must(ctx, "MQTT-3.3.4-3", what+" carries the Subscription Identifier", m.Properties.Int(wire.PropSubscriptionIdentifier, 0), Equal(uint32(77)))
+			}
+			queued := c.Receive(Owed(ctx, "MQTT-3.1.2-5"))
+			Must(ctx, "MQTT-3.1.2-5", "the message of the meantime is delivered", string(queued.Payload), Equal("queued"))
+			judge("the queued message", queued)
+			c.Publish(ctx, topic, "own", q1, Retain)
+			p.Publish(ctx, topic, "live", q2, Retain)
+			live := c.Receive(ctx)
+			Must(ctx, "MQTT-3.8.3-3", "the client's own message is not sent back (No Local)", string(live.Payload), Equal("live"))
+			judge("the live message", live)
+		}, Needs(RetainedMessages, QoS2, SubscriptionIdentifiers)),
+)
+
+// leftSession is claimed by the specs that leave a session in other ways than by DISCONNECT.
+var leftSession = Both(V5("MQTT-3.1.2-5", "MQTT-3.2.2-3", "MQTT-3.1.2-23"), V311("MQTT-3.1.2-4", "MQTT-3.2.2-2", "MQTT-3.1.2-5"))
+
+// resumesAfter demands that the session of me, which is subscribed to topic at QoS 1 and not connected, is resumed: a
+// message of the meantime and a live one arrive without a new SUBSCRIBE.
+func resumesAfter(ctx context.Context, me wire.Connect, topic string) {
+	resumed, queued := Twin("MQTT-3.1.2-5", "MQTT-3.1.2-4"), Twin("MQTT-3.1.2-23", "MQTT-3.1.2-5")
+	p := Connect(ctx, Clean(ctx, "pub"))
+	p.Publish(ctx, topic, "queued", q1)
+	c := Connect(ctx, me)
+	Must(ctx, Twin("MQTT-3.2.2-3", "MQTT-3.2.2-2"), "Session Present is 1 for a stored session", c.Connack.SessionPresent, BeTrue())
+	Must(ctx, queued, "the message of the meantime is delivered",
+		string(c.Receive(Owed(ctx, queued)).Payload), Equal("queued"))
+	p.Publish(ctx, topic, "live", q1)
+	Must(ctx, resumed, "the subscription is in force without a new SUBSCRIBE",
+		string(c.Receive(Owed(ctx, resumed)).Payload), Equal("live"))
+}
+
+// fullSession makes a session with everything in it, leaves it by a reset and returns the Packet Identifier of its
+// open inbound exchange: a subscription to topic, two messages sent and not acknowledged, five queued (at least
+// where the target takes the Receive Maximum into account), and a QoS 2 PUBLISH from the client without its PUBREL.
+func fullSession(ctx context.Context, me wire.Connect, topic string) (openID uint16) {
+	me.Properties = me.Properties.With(wire.ReceiveMaximum(2))
+	link := Link(ctx)
+	c := Connect(ctx, me, link)
+	c.Subscribe(ctx, topic, q2)
+	openID = 60000
+	c.Send(ctx, wire.Publish{Topic: topic + "/open", QoS: q2, PacketID: openID, Payload: []byte("open")})
+	Next[wire.Pubrec](ctx, c)
+	p := Connect(ctx, Clean(ctx, "pub"))
+	p.Publish(ctx, topic, "unacknowledged 1", q1)
+	p.Publish(ctx, topic, "unacknowledged 2", q1)
+	c.ReceivePublish(ctx)
+	c.ReceivePublish(ctx)
+	link.Reset()
+	c.Closed(ctx)
+	for i := range 5 {
+		p.Publish(ctx, topic, fmt.Sprint("queued ", i), q1)
+	}
+	return openID
+}
+
+// nothingOld demands that c, just connected, gets nothing of an old session: no old subscription is in force, nothing
+// is redelivered, no PUBREL comes. A sentinel on a subscription of the new session shows that the way is open.
+func nothingOld(ctx context.Context, c *Client, topic, id string) {
+	sentinel := topic + "/sentinel"
+	c.Subscribe(ctx, sentinel, q1)
+	p := Connect(ctx, Clean(ctx, "check"))
+	p.Publish(ctx, topic, "to the old subscription", q1)
+	p.Publish(ctx, sentinel, "sentinel", q1)
+	got := c.ReceiveUntil(ctx, "sentinel")
+	Must(ctx, id, "nothing comes from the old session", Payloads(got[:len(got)-1]), BeEmpty())
+	c.Ping(ctx)
+	_, o := Try[wire.Pubrel](ctx, c, 0)
+	Must(ctx, id, "no PUBREL comes from the old session", o, Equal(Silent))
+}
+
+// firsts drops repetitions: order is judged on first occurrences, since QoS 1 may repeat.
+func firsts(payloads []string) (f []string) {
+	seen := map[string]bool{}
+	for _, p := range payloads {
+		if !seen[p] {
+			f = append(f, p)
+		}
+		seen[p] = true
+	}
+	return f
+}

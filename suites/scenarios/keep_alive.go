@@ -1,0 +1,131 @@
+package scenarios
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// keptAlive is claimed by every spec here.
+var keptAlive = Both(V5("MQTT-3.1.2-22"), V311("MQTT-3.1.2-24"))
+
+// silence is the statement that a silent client is given up.
+var silence = Twin("MQTT-3.1.2-22", "MQTT-3.1.2-24")
+
+// KeepAlive holds the specs of Keep Alive: when a server must give up a silent client, and when it must not.
+var KeepAlive = Section("Keep Alive",
+	Spec("KA-01", "closes a silent link at one and a half times the Keep Alive", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 4)
+			// The target gets the last packet after this moment, so our own delay cannot make it seem early.
+			start := time.Now()
+			c.Ping(ctx)
+			_, closed := c.ClosedWithin(ctx, ka*3)
+			Must(ctx, silence, "the Network Connection is closed by three times the Keep Alive of "+ka.String(), closed, BeTrue())
+			ShouldBetween(ctx, silence, "it is closed", time.Since(start), ka*3/2, ka*3/2+max(5*second, ka/2))
+			if Version(ctx) == wire.V5 {
+				d, o := Try[wire.Disconnect](ctx, c, 0)
+				Record(ctx, "reason of a Keep Alive close", reasonOf(d, o))
+			}
+		}, Waits(6*second)),
+
+	Spec("KA-02", "keeps a link on which PINGREQ comes within one and a half times the Keep Alive", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 2)
+			late, _ := alive(ctx, "late", 2)
+			Together(ctx,
+				func() {
+					for range 5 {
+						Wait(ctx, ka*7/10)
+						c.Ping(Owed(ctx, silence))
+					}
+				},
+				func() {
+					for range 3 {
+						Wait(ctx, ka*12/10)
+						if !Should(ctx, "", "a PINGREQ after 1.2 times the Keep Alive is in time", late.Alive(ctx), BeTrue()) {
+							return
+						}
+					}
+				})
+			Must(ctx, silence, "a client that pings within its Keep Alive stays connected", c.Alive(ctx), BeTrue())
+		}, Waits(8*second)),
+
+	Spec("KA-03-PUBLISH", "counts a PUBLISH of QoS 0 as a sign of life", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 2)
+			active(ctx, c, ka, func(int) {
+				c.Publish(ctx, Topic(ctx, "a"), "sign of life", q0)
+			})
+		}, Waits(8*second)),
+
+	Spec("KA-03-PUBACK", "counts a PUBACK as a sign of life", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 2)
+			c.Subscribe(ctx, Topic(ctx, "a"), q1)
+			p := Connect(ctx, Clean(ctx, "pub"))
+			active(ctx, c, ka, func(int) {
+				p.Publish(ctx, Topic(ctx, "a"), "to be acknowledged", q1)
+				c.Receive(Owed(ctx, silence))
+			})
+		}, Waits(8*second)),
+
+	Spec("KA-03-SUBSCRIBE", "counts a SUBSCRIBE as a sign of life", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 2)
+			active(ctx, c, ka, func(int) {
+				c.Subscribe(Owed(ctx, silence), Topic(ctx, "a"), q0)
+			})
+		}, Waits(8*second)),
+
+	Spec("KA-04", "does not take what it sends itself for a sign of life", keptAlive,
+		func(ctx context.Context) {
+			c, ka := alive(ctx, "me", 2)
+			c.Subscribe(ctx, Topic(ctx, "a"), q0)
+			p := Connect(ctx, Clean(ctx, "pub"))
+			start := time.Now()
+			for time.Since(start) < ka*3 {
+				p.Publish(ctx, Topic(ctx, "a"), "to a silent client", q0)
+				if _, closed := c.ClosedWithin(ctx, ka/4); closed {
+					break
+				}
+			}
+			_, closed := c.ClosedWithin(ctx, 0)
+			_, o := c.TryPublish(ctx, 0)
+			Step(ctx, "messages did come to the silent client", o, Equal(Arrived))
+			Must(ctx, silence, "the silent client is given up by three times its Keep Alive of "+ka.String(), closed, BeTrue())
+		}, Waits(3*second)),
+)
+
+// alive connects a client with a Keep Alive in seconds and returns the one in force. Where the server demands one that
+// is too long to wait for, the spec is skipped.
+func alive(ctx context.Context, name string, seconds uint16) (*Client, time.Duration) {
+	me := Clean(ctx, name)
+	me.KeepAlive = seconds
+	c := Connect(ctx, me)
+	ka := c.KeepAlive(seconds)
+	SkipIf(ctx, ka > keepAliveLimit, "the server replaced a Keep Alive of "+(time.Duration(seconds)*second).String()+" by "+ka.String())
+	return c, ka
+}
+
+// active sends a sign of life every 0.7 of a Keep Alive for more than three of them, and demands that the client is
+// still connected then.
+func active(ctx context.Context, c *Client, ka time.Duration, sign func(n int)) {
+	for n := range 5 {
+		Wait(ctx, ka*7/10)
+		sign(n)
+	}
+	Must(ctx, silence, "the client that kept sending is still connected", c.Alive(ctx), BeTrue())
+}
+
+// reasonOf names the Reason Code of a DISCONNECT that may not have come.
+func reasonOf(d wire.Disconnect, o Outcome) string {
+	if o != Arrived {
+		return "no DISCONNECT"
+	}
+	return d.ReasonCode.String()
+}

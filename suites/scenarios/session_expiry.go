@@ -1,0 +1,200 @@
+package scenarios
+
+import (
+	"context"
+	"math"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// SessionExpiry holds the specs of the Session Expiry Interval, which only 5.0 has.
+var SessionExpiry = Section("Session expiry",
+	Spec("SE-01", "keeps a session whose Session Expiry Interval is running", V5("MQTT-3.1.2-23", "MQTT-3.2.2-3"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 2), Topic(ctx, "a")
+			leave(ctx, me, topic)
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 1*second)
+			c := Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "Session Present is 1 after half the interval", c.Connack.SessionPresent, BeTrue())
+			Must(ctx, "MQTT-3.1.2-23", "the session has kept its messages",
+				string(c.Receive(Owed(ctx, "MQTT-3.1.2-23")).Payload), Equal("queued"))
+		}, Waits(1*second)),
+
+	Spec("SE-02", "discards a session when its Session Expiry Interval has passed", V5("MQTT-4.1.0-2", "MQTT-3.2.2-3"),
+		func(ctx context.Context) {
+			me, other, topic := Persistent(ctx, "me", 2), Persistent(ctx, "other", 2), Topic(ctx, "a")
+			leave(ctx, me, topic)
+			leave(ctx, other, topic)
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 3*second)
+			Should(ctx, "", "a session is gone one second after its interval", Connect(ctx, other).Connack.SessionPresent, BeFalse())
+			Wait(ctx, grace-1*second)
+			c := Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "Session Present is 0 three seconds after the interval of 2 s", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-4.1.0-2")
+		}, Waits(5*second)),
+
+	Spec("SE-03", "counts the Session Expiry Interval from the end of the link, not from CONNECT", V5("MQTT-4.1.0-1", "MQTT-3.1.2-23"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 3), Topic(ctx, "a")
+			c := Connect(ctx, me)
+			c.Subscribe(ctx, topic, q1)
+			Wait(ctx, 7*second)
+			publishOnce(ctx, topic, "live")
+			Must(ctx, "MQTT-4.1.0-1", "the session is in force while its link lasts",
+				string(c.Receive(Owed(ctx, "MQTT-4.1.0-1")).Payload), Equal("live"))
+			c.Disconnect(ctx)
+			Wait(ctx, 1*second)
+			Must(ctx, "MQTT-3.1.2-23", "the session is there 1 s after a link of 7 s with an interval of 3 s",
+				Connect(ctx, me).Connack.SessionPresent, BeTrue())
+		}, Waits(8*second)),
+
+	Spec("SE-04", "counts the Session Expiry Interval from the moment it gives up a silent link", V5("MQTT-3.1.2-23"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 3), Topic(ctx, "will")
+			me.KeepAlive = 2
+			// the Will shows when the target has noticed
+			me.Will = &wire.Will{Topic: topic, QoS: q1, Payload: []byte("gone")}
+			witness := Connect(ctx, Clean(ctx, "witness"))
+			witness.Subscribe(ctx, topic, q1)
+			link := Link(ctx)
+			c := Connect(ctx, me, link)
+			SkipIf(ctx, c.KeepAlive(2) > keepAliveLimit, "the server replaced a Keep Alive of 2 s by "+c.KeepAlive(2).String())
+			link.StallBoth()
+			_, o := witness.TryPublish(ctx, c.KeepAlive(2)*3/2+grace)
+			Step(ctx, "the Will shows that the link was given up", o, Equal(Arrived))
+			Wait(ctx, 2*second)
+			Must(ctx, "MQTT-3.1.2-23", "the session is there 2 s after its link was given up, with an interval of 3 s",
+				Connect(ctx, me).Connack.SessionPresent, BeTrue())
+		}, Waits(8*second)),
+
+	Spec("SE-05", "keeps a session with the Session Expiry Interval 0xFFFFFFFF", V5("MQTT-3.1.2-23", "U5-010"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", math.MaxUint32), Topic(ctx, "a")
+			leave(ctx, me, topic)
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 5*second)
+			c := Connect(ctx, me)
+			Must(ctx, "U5-010", "a session that never expires is there", c.Connack.SessionPresent, BeTrue())
+			Must(ctx, "MQTT-3.1.2-23", "the session has kept its messages",
+				string(c.Receive(Owed(ctx, "MQTT-3.1.2-23")).Payload), Equal("queued"))
+		}, Waits(5*second)),
+
+	Spec("SE-07", "takes a shorter Session Expiry Interval from DISCONNECT", V5("U5-046", "MQTT-4.1.0-2"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			leave(ctx, me, topic, expiry(1))
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 1*second+grace)
+			c := Connect(ctx, me)
+			Must(ctx, "U5-046", "the session is gone after the 1 s that DISCONNECT asked for", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-4.1.0-2")
+		}, Waits(4*second)),
+
+	Spec("SE-08", "takes a longer Session Expiry Interval from DISCONNECT", V5("U5-046"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 2), Topic(ctx, "a")
+			leave(ctx, me, topic, expiry(30))
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 6*second)
+			c := Connect(ctx, me)
+			Must(ctx, "U5-046", "the session is there after 6 s: DISCONNECT made its 2 s to 30 s", c.Connack.SessionPresent, BeTrue())
+			Must(ctx, "U5-046", "it has kept its messages", string(c.Receive(Owed(ctx, "U5-046")).Payload), Equal("queued"))
+		}, Waits(6*second)),
+
+	Spec("SE-09", "ends the session at a DISCONNECT with Session Expiry Interval 0", V5("U5-046", "MQTT-4.1.0-2"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			leave(ctx, me, topic, expiry(0))
+			publishOnce(ctx, topic, "late")
+			c := Connect(ctx, me)
+			Must(ctx, "U5-046", "the session ended with its link", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-4.1.0-2")
+		}),
+
+	Spec("SE-10", "does not let DISCONNECT extend a session whose Session Expiry Interval was 0, and publishes its Will",
+		V5("U5-030", "MQTT-4.13.1-1"),
+		func(ctx context.Context) {
+			witness, c, me := disconnecting(ctx)
+			c.Send(ctx, wire.Disconnect{Properties: wire.Properties{wire.SessionExpiryInterval(30)}})
+			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+			Must(ctx, "MQTT-4.13.1-1", "the Network Connection is closed", closed, BeTrue())
+			Must(ctx, "U5-030", "a DISCONNECT that is a Protocol Error does not take the Will away",
+				string(witness.Receive(Owed(ctx, "U5-030")).Payload), Equal("gone"))
+			me.CleanStart = false
+			Should(ctx, "U5-030", "the session was not extended", Connect(ctx, me).Connack.SessionPresent, BeFalse())
+		}),
+
+	Spec("SE-11-twice", "treats a DISCONNECT with two Session Expiry Intervals as a Protocol Error", V5("MQTT-4.13.1-1", "MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			wrongDisconnect(ctx, wire.Disconnect{Properties: wire.Properties{wire.SessionExpiryInterval(0), wire.SessionExpiryInterval(0)}})
+		}),
+
+	Spec("SE-11-cut", "treats a DISCONNECT whose Session Expiry Interval is cut short as malformed", V5("MQTT-4.13.1-1", "MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			// Property Length 3: the identifier and two of the four bytes
+			wrongDisconnect(ctx, wire.Raw(wire.Frame(nil, byte(wire.DISCONNECT)<<4, []byte{0, 3, byte(wire.PropSessionExpiryInterval), 0, 0})))
+		}),
+
+	Spec("SE-12", "takes the Session Expiry Interval of the latest CONNECT", V5("MQTT-4.1.0-2", "MQTT-3.2.2-3"),
+		func(ctx context.Context) {
+			me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+			leave(ctx, me, topic)
+			back := Connect(ctx, Persistent(ctx, "me", 2))
+			Step(ctx, "the session is resumed", back.Connack.SessionPresent, BeTrue())
+			back.Drop(ctx)
+			publishOnce(ctx, topic, "queued")
+			Wait(ctx, 2*second+grace)
+			c := Connect(ctx, me)
+			Must(ctx, "MQTT-3.2.2-3", "the session is gone: its last CONNECT asked for 2 s", c.Connack.SessionPresent, BeFalse())
+			nothingOld(ctx, c, topic, "MQTT-4.1.0-2")
+		}, Waits(5*second)),
+)
+
+// leave makes a session that is subscribed to topic at QoS 1 and leaves it with a DISCONNECT.
+func leave(ctx context.Context, me wire.Connect, topic string, edit ...func(*wire.Disconnect)) {
+	c := Connect(ctx, me)
+	c.Subscribe(ctx, topic, q1)
+	c.Disconnect(ctx, edit...)
+}
+
+// expiry puts a Session Expiry Interval into a DISCONNECT.
+func expiry(seconds uint32) func(*wire.Disconnect) {
+	return func(d *wire.Disconnect) {
+		d.Properties = d.Properties.With(wire.SessionExpiryInterval(seconds))
+	}
+}
+
+// publishOnce publishes a message at QoS 1 from a client of its own.
+func publishOnce(ctx context.Context, topic, payload string, edit ...func(*wire.Publish)) {
+	p := Connect(ctx, Clean(ctx, "pub"))
+	p.Publish(ctx, topic, payload, q1, edit...)
+	p.Disconnect(ctx)
+}
+
+// disconnecting returns a client with a Will and without Session Expiry Interval, and one that watches for the Will
+// and has been seen to get messages.
+func disconnecting(ctx context.Context) (witness, c *Client, me wire.Connect) {
+	me = Clean(ctx, "me")
+	me.Will = &wire.Will{Topic: Topic(ctx, "will"), QoS: q1, Payload: []byte("gone")}
+	witness = Connect(ctx, Clean(ctx, "witness"))
+	witness.Subscribe(ctx, me.Will.Topic, q1)
+	c = Connect(ctx, me)
+	c.Publish(ctx, me.Will.Topic, "control", q1)
+	Step(ctx, "the witness gets messages", string(witness.Receive(ctx).Payload), Equal("control"))
+	return witness, c, me
+}
+
+// wrongDisconnect demands that a faulty DISCONNECT ends the link and does not take the Will away.
+func wrongDisconnect(ctx context.Context, p wire.Packet) {
+	witness, c, _ := disconnecting(ctx)
+	c.Send(ctx, p)
+	_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+	Must(ctx, "MQTT-4.13.1-1", "the Network Connection is closed", closed, BeTrue())
+	Must(ctx, "MQTT-3.1.2-8", "a DISCONNECT that is an error does not take the Will away",
+		string(witness.Receive(Owed(ctx, "MQTT-3.1.2-8")).Payload), Equal("gone"))
+}

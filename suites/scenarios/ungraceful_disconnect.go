@@ -1,0 +1,245 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+	"github.com/mqttspec/mqttspec/netfault"
+)
+
+// willClaims is claimed by the specs of both versions that end a link in some way and await the Will.
+var willClaims = Both(V5("MQTT-3.1.2-8"), V311("MQTT-3.1.2-8"))
+
+// published is the statement that a Will is published.
+var published = Twin("MQTT-3.1.2-8", "MQTT-3.1.2-8")
+
+// early is how much sooner than the standard says a timed Will may be seen: two clocks are compared.
+const early = 200 * time.Millisecond
+
+// UngracefulDisconnect holds the specs of the Will: when a server publishes it, when not, and in what form.
+var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
+	Spec("UD-01-FIN", "publishes the Will when the link ends in order, without DISCONNECT", willClaims,
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.CloseFIN(ctx)
+			w.oneWill(ctx, published)
+		}),
+
+	Spec("UD-01-RST", "publishes the Will when the link is reset", willClaims,
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Drop(ctx)
+			w.oneWill(ctx, published)
+		}),
+
+	Spec("UD-01-HALF", "publishes the Will when the client ends its direction of the link, without DISCONNECT", willClaims,
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.CloseWrite(ctx)
+			w.oneWill(ctx, published)
+		}),
+
+	Spec("UD-02", "publishes the Will of a silent client when Keep Alive has ended its link, and not before",
+		Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-22"), V311("MQTT-3.1.2-8", "MQTT-3.1.2-24")),
+		func(ctx context.Context) {
+			w := watch(ctx)
+			me := Clean(ctx, "me")
+			me.KeepAlive, me.Will = 2, will(ctx, 1)
+			link := Link(ctx)
+			c := Connect(ctx, me, link)
+			ka := c.KeepAlive(2)
+			SkipIf(ctx, ka > keepAliveLimit, "the server replaced a Keep Alive of 2 s by "+ka.String())
+			start := time.Now()
+			c.Ping(ctx)
+			link.Stall(netfault.ToServer) // the other direction stays, so that the end is seen
+			var ended, came time.Duration
+			Together(ctx,
+				func() {
+					_, closed := c.ClosedWithin(ctx, ka*3)
+					ended = time.Since(start)
+					Must(ctx, silence, "the silent link is closed by three times the Keep Alive of "+ka.String(), closed, BeTrue())
+				},
+				func() {
+					_, o := w.TryPublish(ctx, ka*3+Timings(ctx).Reply)
+					came = time.Since(start)
+					Must(ctx, published, "the Will of the silent client is published", o, Equal(Arrived))
+				})
+			ShouldBetween(ctx, silence, "the silent link is closed", ended, ka*3/2, ka*3/2+5*second)
+			MustBetween(ctx, published, "the Will comes after the end of the link", came-ended, -early, 5*second)
+		}, Waits(3*second)),
+
+	Spec("UD-03", "does not publish the Will of a client that left with DISCONNECT",
+		Both(V5("MQTT-3.14.4-3", "MQTT-3.1.2-10"), V311("MQTT-3.14.4-3", "MQTT-3.1.2-10")),
+		func(ctx context.Context) {
+			// 5.0: neither at once nor when the delay or the session is over
+			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(2)), 3)
+			c.Disconnect(ctx)
+			w.silent(ctx, Twin("MQTT-3.14.4-3", "MQTT-3.14.4-3"), "at once")
+			if Version(ctx) == wire.V5 {
+				Wait(ctx, 5*second)
+				w.silent(ctx, "MQTT-3.1.2-10", "after its delay and the end of the session")
+			} else {
+				Wait(ctx, Timings(ctx).Quiet)
+				w.silent(ctx, "MQTT-3.1.2-10", "later")
+			}
+		}, Waits(5*second)),
+
+	Spec("UD-04", "publishes the Will at once after DISCONNECT with Will Message", V5("U5-032", "MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage })
+			w.oneWill(ctx, "U5-032")
+		}),
+
+	Spec("UD-04-WD", "waits for the Will Delay Interval after DISCONNECT with Will Message", V5("U5-032", "MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(2)), 60)
+			start := time.Now()
+			c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage })
+			w.timedWill(ctx, "U5-032", start, 2*second)
+		}, Waits(2*second)),
+
+	Spec("UD-05", "publishes the Will after a DISCONNECT with an error Reason Code", V5("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w := watch(ctx)
+			for i, code := range []wire.ReasonCode{wire.UnspecifiedError, wire.ProtocolError, wire.AdministrativeAction} {
+				me := Clean(ctx, fmt.Sprint("me", i))
+				me.Will = will(ctx, 1)
+				Connect(ctx, me).Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = code })
+				w.oneWill(ctx, "MQTT-3.1.2-8")
+			}
+		}),
+
+	Spec("UD-06-QOS3", "closes the link of a client that publishes at QoS 3 and publishes its Will",
+		Both(V5("MQTT-3.1.2-8", "MQTT-4.13.1-1", "MQTT-3.3.1-4"), V311("MQTT-3.1.2-8", "MQTT-4.8.0-1", "MQTT-3.3.1-4")),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Send(ctx, wire.Publish{Topic: Topic(ctx, "a"), QoS: 3, PacketID: 1})
+			w.punished(ctx, c, Twin("MQTT-3.3.1-4", "MQTT-3.3.1-4"))
+		}),
+
+	Spec("UD-06-CONNECT", "closes the link of a client that sends a second CONNECT and publishes its Will",
+		Both(V5("MQTT-3.1.2-8", "MQTT-3.1.0-2"), V311("MQTT-3.1.2-8", "MQTT-3.1.0-2")),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Send(ctx, Clean(ctx, "me"))
+			w.punished(ctx, c, Twin("MQTT-3.1.0-2", "MQTT-3.1.0-2"))
+		}),
+
+	Spec("UD-06-UTF8", "closes the link of a client that sends ill-formed UTF-8 and publishes its Will",
+		Both(V5("MQTT-3.1.2-8", "MQTT-1.5.4-1"), V311("MQTT-3.1.2-8", "MQTT-1.5.3-1")),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Send(ctx, wire.Publish{Topic: Topic(ctx, "a") + "\xc3\x28"})
+			w.punished(ctx, c, Twin("MQTT-1.5.4-1", "MQTT-1.5.3-1"))
+		}),
+
+	Spec("UD-07-0", "publishes a Will with Will Retain 0 as a message that is not retained",
+		Both(V5("MQTT-3.1.2-14"), V311("MQTT-3.1.2-16")),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			c.Drop(ctx)
+			w.oneWill(ctx, "")
+			late := Connect(ctx, Clean(ctx, "late"))
+			late.Subscribe(ctx, Topic(ctx, "will"), q1)
+			publishOnce(ctx, Topic(ctx, "will"), "sentinel")
+			Must(ctx, Twin("MQTT-3.1.2-14", "MQTT-3.1.2-16"), "a late subscriber does not get the Will",
+				Payloads(late.ReceiveUntil(ctx, "sentinel")), Equal([]string{"sentinel"}))
+		}),
+
+	Spec("UD-07-1", "publishes a Will with Will Retain 1 as a retained message",
+		Both(V5("MQTT-3.1.2-15"), V311("MQTT-3.1.2-17")),
+		func(ctx context.Context) {
+			last := will(ctx, 1)
+			last.Retain = true
+			w, c := withWill(ctx, last, 0)
+			c.Drop(ctx)
+			w.oneWill(ctx, "")
+			retained := Twin("MQTT-3.1.2-15", "MQTT-3.1.2-17")
+			late := Connect(ctx, Clean(ctx, "late"))
+			late.Subscribe(ctx, Topic(ctx, "will"), q1)
+			p := late.Receive(Owed(ctx, retained))
+			Must(ctx, retained, "a late subscriber gets the Will", string(p.Payload), Equal("gone"))
+			Must(ctx, retained, "the Will has RETAIN 1 for a late subscriber", p.Retain, BeTrue())
+		}, Needs(RetainedMessages)),
+
+	Spec("UD-08", "delivers the Will at the lower of its own QoS and the subscription's, also to a client that is offline",
+		Both(V5("MQTT-3.8.4-8", "MQTT-4.5.0-1", "MQTT-3.1.2-8"), V311("MQTT-3.8.4-6", "MQTT-4.5.0-1", "MQTT-3.1.2-8")),
+		willQoS, Needs(QoS2)),
+
+	Spec("UD-09", "publishes the Will with all the properties it was given, and in their order",
+		V5("MQTT-3.1.3-10", "MQTT-3.3.2-4", "MQTT-3.3.2-6", "MQTT-3.3.2-15", "MQTT-3.3.2-16", "MQTT-3.3.2-17", "MQTT-3.3.2-18", "MQTT-3.3.2-20"),
+		willProperties),
+
+	Spec("UD-10", "publishes the Will when its Will Delay Interval is over", V5("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(3)), 60)
+			start := time.Now()
+			c.Drop(ctx)
+			w.timedWill(ctx, "MQTT-3.1.2-8", start, 3*second)
+		}, Waits(3*second)),
+
+	Spec("UD-11", "publishes the Will when the session ends before the Will Delay Interval", V5("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(60)), 3)
+			start := time.Now()
+			c.Drop(ctx)
+			w.timedWill(ctx, "MQTT-3.1.2-8", start, 3*second)
+		}, Waits(3*second)),
+
+	Spec("UD-12", "publishes the Will at once when the session ends with the link, whatever its Will Delay Interval", V5("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(60)), 0)
+			c.Drop(ctx)
+			w.oneWill(ctx, "MQTT-3.1.2-8")
+		}),
+
+	Spec("UD-13", "does not publish the Will of a client that is back within the Will Delay Interval", V5("MQTT-3.1.3-9"),
+		func(ctx context.Context) {
+			me := Persistent(ctx, "me", 60)
+			me.Will = will(ctx, 1, wire.WillDelayInterval(3))
+			w := watch(ctx)
+			Connect(ctx, me).Drop(ctx)
+			Wait(ctx, 1*second)
+			back := me
+			back.Will = nil
+			Step(ctx, "the session is resumed", Connect(ctx, back).Connack.SessionPresent, BeTrue())
+			Wait(ctx, 2*second+grace)
+			w.silent(ctx, "MQTT-3.1.3-9", "after its delay")
+		}, Waits(6*second)),
+
+	Spec("UD-14", "publishes the Will when a client comes back with Clean Start 1 within the Will Delay Interval", V5("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			me := Persistent(ctx, "me", 60)
+			me.Will = will(ctx, 1, wire.WillDelayInterval(30))
+			w := watch(ctx)
+			Connect(ctx, me).Drop(ctx)
+			Wait(ctx, 1*second)
+			w.silent(ctx, "MQTT-3.1.2-8", "while its delay runs")
+			back := me
+			back.Will, back.CleanStart = nil, true
+			Connect(ctx, back)
+			w.oneWill(ctx, "MQTT-3.1.2-8") // the old session has ended
+		}, Waits(1*second)),
+
+	Spec("UD-15", "publishes the Will of a connection that another takes over, unless it waits for a session that goes on",
+		V5("MQTT-3.1.3-9", "MQTT-3.1.2-8", "U5-047"), willTakeover, Waits(5*second)),
+
+	Spec("UD-16", "publishes the Will of a connection that another takes over", V311("MQTT-3.1.2-8"),
+		func(ctx context.Context) {
+			me := Persistent(ctx, "me", 0)
+			me.Will = will(ctx, 1)
+			w := watch(ctx)
+			old := Connect(ctx, me)
+			me.Will = nil
+			Connect(ctx, me)
+			old.Closed(ctx)
+			_, o := w.TryPublish(ctx, Timings(ctx).Reply)
+			Should(ctx, "MQTT-3.1.2-8", "the Will is published: the link ended without DISCONNECT", o, Equal(Arrived))
+		}),
+)

@@ -1,0 +1,206 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// witness watches the Will Topic of a spec.
+type witness struct {
+	*Client
+	sentinels int
+}
+
+// watch connects a witness and shows that messages reach it.
+func watch(ctx context.Context) *witness {
+	w := &witness{Client: Connect(ctx, Clean(ctx, "witness"))}
+	w.Subscribe(ctx, Topic(ctx, "will"), q1)
+	w.Publish(ctx, Topic(ctx, "will"), "control", q1)
+	Step(ctx, "the witness gets messages", string(w.Receive(ctx).Payload), Equal("control"))
+	return w
+}
+
+// will returns a Will on the spec's Will Topic.
+func will(ctx context.Context, qos wire.QoS, props ...wire.Property) *wire.Will {
+	return &wire.Will{Topic: Topic(ctx, "will"), QoS: qos, Payload: []byte("gone"), Properties: props}
+}
+
+// withWill connects a witness and then a client with a Will, whose session expires after the given seconds (5.0).
+func withWill(ctx context.Context, last *wire.Will, expiry uint32) (*witness, *Client) {
+	w := watch(ctx)
+	me := Clean(ctx, "me")
+	me.Will = last
+	if expiry > 0 {
+		me.Properties = wire.Properties{wire.SessionExpiryInterval(expiry)}
+	}
+	return w, Connect(ctx, me)
+}
+
+// oneWill demands under statement id, or with an empty id as a step, that the Will comes now and once.
+func (w *witness) oneWill(ctx context.Context, id string) {
+	owed := ctx
+	if id != "" {
+		owed = Owed(ctx, id)
+	}
+	p := w.Receive(owed)
+	Step(owed, "what comes is the Will, as it was given", fmt.Sprintf("%s, QoS %d", p.Payload, p.QoS), Equal("gone, QoS 1"))
+	Step(owed, "the Will comes once", w.untilSentinel(ctx), BeEmpty())
+}
+
+// timedWill demands that the Will comes when d has passed since start, and once.
+func (w *witness) timedWill(ctx context.Context, id string, start time.Time, d time.Duration) {
+	p, o := w.TryPublish(ctx, d+grace+Timings(ctx).Slack)
+	Must(ctx, id, "the Will is published", o, Equal(Arrived))
+	MustBetween(ctx, id, "the Will comes", time.Since(start), d-early, d+grace+Timings(ctx).Slack)
+	ShouldBetween(ctx, "", "the Will is punctual", time.Since(start), d-early, d+grace)
+	w.Acknowledge(ctx, p)
+	Must(ctx, id, "the Will is as it was given", string(p.Payload), Equal("gone"))
+	Must(ctx, id, "the Will comes once", w.untilSentinel(ctx), BeEmpty())
+}
+
+// silent demands that no Will has come until now.
+func (w *witness) silent(ctx context.Context, id, when string) {
+	Must(ctx, id, "no Will comes "+when, w.untilSentinel(ctx), BeEmpty())
+}
+
+// untilSentinel publishes a sentinel on the Will Topic and returns the payloads of what came before it.
+func (w *witness) untilSentinel(ctx context.Context) []string {
+	w.sentinels++
+	sentinel := fmt.Sprint("sentinel ", w.sentinels)
+	publishOnce(ctx, Topic(ctx, "will"), sentinel)
+	got := Payloads(w.ReceiveUntil(ctx, sentinel))
+	return got[:len(got)-1]
+}
+
+// punished demands that c, which broke statement id, is disconnected, and that its Will is published.
+func (w *witness) punished(ctx context.Context, c *Client, id string) {
+	_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+	Must(ctx, id, "the Network Connection is closed", closed, BeTrue())
+	w.oneWill(ctx, published)
+}
+
+// willQoS publishes a Will at each QoS to subscriptions of each QoS, online and offline.
+func willQoS(ctx context.Context) {
+	lower := Twin("MQTT-3.8.4-8", "MQTT-3.8.4-6")
+	levels := []wire.QoS{q0, q1, q2}
+	var online []*Client
+	for _, q := range levels {
+		c := Connect(ctx, Clean(ctx, fmt.Sprint("online", q)))
+		c.Subscribe(ctx, Topic(ctx, "will"), q)
+		online = append(online, c)
+	}
+	offline := Persistent(ctx, "offline", 300)
+	c := Connect(ctx, offline)
+	c.Subscribe(ctx, Topic(ctx, "will"), q2)
+	c.Disconnect(ctx)
+	for _, q := range levels {
+		me := Clean(ctx, fmt.Sprint("me", q))
+		me.Will = will(ctx, q)
+		Connect(ctx, me).Drop(ctx)
+		for i, c := range online {
+			p := c.Receive(Owed(ctx, published))
+			Must(ctx, lower, fmt.Sprintf("a Will of QoS %d has the lower QoS for a subscription of QoS %d", q, levels[i]),
+				p.QoS, Equal(min(q, levels[i])))
+		}
+	}
+	back := Connect(ctx, offline)
+	stored := Twin("MQTT-4.5.0-1", "MQTT-4.5.0-1")
+	Step(ctx, "the session is resumed", back.Connack.SessionPresent, BeTrue())
+	publishOnce(ctx, Topic(ctx, "will"), "sentinel")
+	var kept []wire.QoS
+	for _, p := range back.ReceiveUntil(ctx, "sentinel") {
+		if string(p.Payload) == "gone" {
+			kept = append(kept, p.QoS)
+		}
+	}
+	slices.Sort(kept)
+	// a Will of QoS 0 may be queued or not
+	Must(ctx, stored, "the offline client gets the Wills of QoS 1 and QoS 2",
+		slices.DeleteFunc(kept, func(q wire.QoS) bool { return q == q0 }), Equal([]wire.QoS{q1, q2}))
+}
+
+// willProperties gives a Will every property that a message can have.
+func willProperties(ctx context.Context) {
+	pairs := wire.Properties{wire.UserProperty("k", "1"), wire.UserProperty("a", ""), wire.UserProperty("k", "2"), wire.UserProperty("", "x")}
+	given := wire.Properties{
+		wire.PayloadFormatIndicator(1), wire.MessageExpiryInterval(60), wire.ContentType("text/plain"),
+		wire.ResponseTopic(Topic(ctx, "answer")), wire.CorrelationData("\x00\xff\x01"),
+	}
+	w, c := withWill(ctx, will(ctx, 1, given.With(pairs...)...), 0)
+	c.Drop(ctx)
+	p := w.ReceivePublish(ctx)
+	Step(ctx, "what comes is the Will", string(p.Payload), Equal("gone"))
+	got := p.Properties
+	for _, one := range []struct {
+		statement string
+		id        wire.PropertyID
+	}{
+		{"MQTT-3.3.2-4", wire.PropPayloadFormatIndicator},
+		{"MQTT-3.3.2-20", wire.PropContentType},
+		{"MQTT-3.3.2-15", wire.PropResponseTopic},
+		{"MQTT-3.3.2-16", wire.PropCorrelationData},
+	} {
+		want, _ := given.Get(one.id)
+		Must(ctx, one.statement, fmt.Sprintf("the Will has its %v", one.id), got.All(one.id), Equal(wire.Properties{want}))
+	}
+	Must(ctx, "MQTT-3.3.2-6", "the Will has its Message Expiry Interval, just begun",
+		got.Int(wire.PropMessageExpiryInterval, 0), BeNumerically("~", 60, 1))
+	Must(ctx, "MQTT-3.3.2-17", "the Will has all its User Properties", got.All(wire.PropUserProperty), ConsistOf(pairs))
+	Must(ctx, "MQTT-3.3.2-18", "a message's User Properties keep their order", got.All(wire.PropUserProperty), Equal(pairs))
+	Must(ctx, "MQTT-3.1.3-10", "the Will's User Properties keep their order", got.All(wire.PropUserProperty), Equal(pairs))
+}
+
+// willTakeover takes over connections with every mixture of Will Delay Interval, session end and Clean Start.
+func willTakeover(ctx context.Context) {
+	w := watch(ctx)
+	w.Subscribe(ctx, Topic(ctx, "will/+"), q1)
+	var must, mustNot []string
+	open := map[string]bool{}
+	for _, delay := range []uint32{0, 4} {
+		for _, clean := range []bool{false, true} {
+			for _, expiry := range []uint32{0, 60} {
+				name := fmt.Sprintf("d%dc%te%d", delay, clean, expiry)[:6] + fmt.Sprint(expiry)
+				me := Persistent(ctx, name, expiry)
+				me.Will = &wire.Will{Topic: Topic(ctx, "will/"+name), QoS: q1, Payload: []byte(name), Properties: wire.Properties{wire.WillDelayInterval(delay)}}
+				old := Connect(ctx, me)
+				next := me
+				next.Will, next.CleanStart = nil, clean
+				Connect(ctx, next)
+				old.Closed(ctx)
+				switch {
+				case delay == 0 || clean:
+					must = append(must, name)
+				case expiry == 60:
+					mustNot = append(mustNot, name)
+				default:
+					open[name] = true
+				}
+			}
+		}
+	}
+	Wait(ctx, 5*second)
+	publishOnce(ctx, Topic(ctx, "will/sentinel"), "sentinel")
+	publishOnce(ctx, Topic(ctx, "will"), "end")
+	times := map[string]int{}
+	for _, p := range w.ReceiveUntil(ctx, "end") {
+		times[string(p.Payload)]++
+	}
+	for _, name := range must {
+		Must(ctx, "MQTT-3.1.2-8", "the Will "+name+" is published once: its delay is 0 or its session ended", times[name], Equal(1))
+	}
+	Must(ctx, "U5-047", "the Wills of taken over connections are published", len(must), BeNumerically(">", 0))
+	for _, name := range mustNot {
+		Must(ctx, "MQTT-3.1.3-9", "the Will "+name+" is not published: its session went on within its delay", times[name], Equal(0))
+	}
+	for name := range open {
+		// 3.1.2.5 ends such a session with its link, a comment in 3.1.4 wants no Will at Clean Start 0: both are read
+		Record(ctx, "Will with delay and without session expiry at a takeover with Clean Start 0", fmt.Sprintf("published %d times", times[name]))
+	}
+}
