@@ -153,9 +153,14 @@ func (f *flow) readAhead() {
 
 // forward passes on what arrived, packet by packet where a rule could act. It returns false if the output is gone.
 func (f *flow) forward(b []byte, arrived time.Time) bool {
-	at := 0 // of the bytes before it are those from 0 on to be sent
+	at := 0 // the bytes of b before it are to be sent
 	for at < len(b) && !f.raw {
 		if f.frames.atStart() {
+			if f.learned && f.c.link.armed[f.dir].Load() == 0 {
+				if at += f.frames.skip(b[at:]); at == len(b) {
+					break
+				}
+			}
 			f.candidates = f.c.link.candidates(f.candidates[:0], f.dir, wire.TypeOf(b[at]))
 			if len(f.candidates) > 0 {
 				if !f.send(b[:at], arrived) {

@@ -38,6 +38,28 @@ func (f *framer) next(b []byte) (n int, whole bool, err error) {
 	return n + body, f.left == 0, nil
 }
 
+// skip takes whole packets at the start of b, as many as there are, and returns how many bytes that is. It is next for
+// a reader that looks at no packet: a length of more than two bytes is left to next.
+func (f *framer) skip(b []byte) (n int) {
+	if !f.atStart() {
+		return 0
+	}
+	for len(b)-n > 2 {
+		size := 2 + int(b[n+1])
+		if b[n+1] >= 0x80 {
+			if b[n+2] >= 0x80 {
+				break
+			}
+			size = 3 + int(b[n+1]&0x7F) + int(b[n+2])<<7
+		}
+		if size > len(b)-n {
+			break
+		}
+		n += size
+	}
+	return n
+}
+
 // header takes a fixed header. It returns how many bytes of b belong to it and the Remaining Length, -1 if the header
 // is not whole.
 func (f *framer) header(b []byte) (n, rest int, err error) {

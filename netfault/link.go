@@ -18,6 +18,9 @@ type Link struct {
 	// OnPanic gets what a function of a [Match] or a [Rewrite] panicked with; the connection has been reset by then.
 	// If it is nil, the panic ends the program. It is set before the first Dial.
 	OnPanic func(value any, stack []byte)
+	// OnFault, if set, gets what the trace gets about faults, as it happens: which were armed, which fired, which were
+	// asked for. It is set before the first rule is armed.
+	OnFault func(conn, text string)
 
 	dial  func(context.Context) (net.Conn, error)
 	log   *trace.Log
@@ -226,6 +229,9 @@ func (l *Link) connections() []*connection {
 
 func (l *Link) fault(conn, text string) {
 	l.log.Add(trace.Event{Conn: conn, Kind: trace.Fault, Text: text})
+	if l.OnFault != nil {
+		l.OnFault(conn, text)
+	}
 }
 
 func (l *Link) now(a Action) { l.fault(l.name, "now: "+a.String()) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,9 +20,9 @@ type Proxy struct {
 	Addr string
 	// Dial opens the connection to the server.
 	Dial func(context.Context) (net.Conn, error)
-	// Faults are armed on the connections before their first byte.
+	// Faults are armed on each connection before its first byte.
 	Faults []Fault
-	// OnLink, if set, is called with each new link before its first byte; n counts from 1. It may arm rules.
+	// OnLink, if set, is called with each new link before Faults are armed; n counts from 1. It may arm rules.
 	OnLink func(n int, l *Link)
 	// Trace, if set, records what passes. The connections are called client-1, client-2 and so on.
 	Trace *trace.Log
@@ -33,7 +34,15 @@ type Proxy struct {
 	mu       sync.Mutex
 	links    []*Link // that have an open connection, or are about to
 	accepted int
-	added    []Fault // by the API, for connections to come
+	faults   []*proxyFault
+}
+
+// proxyFault is a fault on a proxy's connections. It is guarded by the proxy's mu.
+type proxyFault struct {
+	Fault
+	coming bool            // armed on connections to come
+	rules  map[*Link]*Rule // of the links that are open
+	fired  int             // on links that are gone
 }
 
 // dialTimeout bounds how long a client waits for the connection to the server.
@@ -68,6 +77,9 @@ func (p *Proxy) Start() error {
 	p.Addr = l.Addr().String()
 	ctx, stop := context.WithCancel(context.Background())
 	p.stop = stop
+	for _, f := range p.Faults {
+		p.faults = append(p.faults, newProxyFault(f, true))
+	}
 	p.wg.Go(func() { p.accept(ctx) })
 	return nil
 }
@@ -115,19 +127,16 @@ func (p *Proxy) serve(ctx context.Context, client net.Conn) {
 	p.mu.Lock()
 	p.accepted++
 	n := p.accepted
-	l := NewLink(p.Dial, p.Trace, fmt.Sprintf("client-%d", n))
+	l := NewLink(p.Dial, p.Trace, linkName(n))
 	p.links = append(p.links, l)
-	faults := append(append([]Fault(nil), p.Faults...), p.added...)
 	p.mu.Unlock()
 	defer p.forget(l)
 
-	for _, f := range faults {
-		if f.Conn == 0 || f.Conn == n {
-			f.Arm(l)
-		}
-	}
 	if p.OnLink != nil {
 		p.OnLink(n, l)
+	}
+	for _, f := range p.coming() {
+		p.arm(f, l)
 	}
 	if ctx.Err() != nil {
 		memnet.Abort(client)
@@ -138,13 +147,46 @@ func (p *Proxy) serve(ctx context.Context, client net.Conn) {
 	}
 }
 
+func linkName(n int) string { return fmt.Sprintf("client-%d", n) }
+
+// forget takes a link that is over out of the list, and remembers which faults fired on it.
 func (p *Proxy) forget(l *Link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, other := range p.links {
-		if other == l {
-			p.links = append(p.links[:i], p.links[i+1:]...)
-			return
+	p.links = slices.DeleteFunc(p.links, func(other *Link) bool { return other == l })
+	for _, f := range p.faults {
+		if r := f.rules[l]; r != nil && r.HasFired() {
+			f.fired++
 		}
+		delete(f.rules, l)
+	}
+}
+
+func newProxyFault(f Fault, coming bool) *proxyFault {
+	return &proxyFault{Fault: f, coming: coming, rules: map[*Link]*Rule{}}
+}
+
+// coming returns the faults for connections to come.
+func (p *Proxy) coming() (faults []*proxyFault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.faults {
+		if f.coming {
+			faults = append(faults, f)
+		}
+	}
+	return faults
+}
+
+// arm arms f on l if it is meant for that connection.
+func (p *Proxy) arm(f *proxyFault, l *Link) {
+	if f.Conn > 0 && linkName(f.Conn) != l.name {
+		return
+	}
+	r := f.Arm(l)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Contains(p.links, l) {
+		f.rules[l] = r
 	}
 }
