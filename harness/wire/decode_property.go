@@ -33,7 +33,7 @@ func (s *scanner) properties(place Type) (ps Properties) {
 		if !known {
 			// its length is unknown, so the rest of the list means nothing
 			s.note(FaultPropertyUnknown, at, MalformedPacket, "0x%02X", n)
-			s.skip("properties not understood")
+			s.skip(propertiesNotUnderstood)
 			break
 		}
 		if s.dissect {

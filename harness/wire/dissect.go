@@ -25,15 +25,28 @@ func Dissect(frame []byte, v Version, s Sender) []Field {
 		done = sc.fields[n-1].Offset + sc.fields[n-1].Length
 	}
 	if rest := len(frame) - done; rest > 0 {
-		f := Field{Offset: done, Length: rest, Name: "after the last field", Value: countBytes(rest)}
+		f := Field{Offset: done, Length: rest, Name: afterLast, Value: countBytes(rest)}
 		if sc.broken {
-			f.Name = "not understood"
+			f.Name = notUnderstood
 		}
-		f.Secret = sc.typ == CONNECT || sc.typ == CONNACK || sc.typ == AUTH // a damaged packet may hide one anywhere
 		sc.fields = append(sc.fields, f)
+	}
+	for i, f := range sc.fields {
+		switch f.Name {
+		case afterLast, notUnderstood, propertiesNotUnderstood:
+			// in a damaged packet a secret may stand anywhere
+			sc.fields[i].Secret = sc.typ == CONNECT || sc.typ == CONNACK || sc.typ == AUTH
+		}
 	}
 	return sc.fields
 }
+
+// The names of fields that the standard knows nothing of.
+const (
+	afterLast               = "after the last field"
+	notUnderstood           = "not understood"
+	propertiesNotUnderstood = "properties not understood"
+)
 
 // recordHeader records the fixed header, which ends at s.at.
 func (s *scanner) recordHeader(h Header) {

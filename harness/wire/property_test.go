@@ -102,7 +102,7 @@ func TestDecodeMemory(t *testing.T) {
 		"payload":                  list(0x30, `0001"t" 00`, "FF"),
 	} {
 		d := Decoder{Version: V5, Sender: FromServer}
-		if got := allocated(func() { _, _ = d.Decode(frame) }); got > 160*size {
+		if got := allocated(func() { _, _ = d.Decode(frame) }); got > 120*size {
 			t.Errorf("%s: a packet of 1 MiB makes Decode allocate %d MiB in all", name, got>>20)
 		}
 	}

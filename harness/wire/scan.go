@@ -162,7 +162,7 @@ func (s *scanner) finish() {
 func (s *scanner) skip(name string) {
 	if n := s.end - s.at; n > 0 {
 		s.at = s.end
-		s.record(n, name, fmt.Sprintf("%d bytes", n))
+		s.record(n, name, countBytes(n))
 	}
 }
 
