@@ -1,0 +1,85 @@
+package reports
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Format is an output that can be made of a result.
+type Format string
+
+// The outputs, by the name of their file.
+const (
+	JSON    Format = "result.json"
+	JUnit   Format = "junit.xml"
+	HTML    Format = "report.html"
+	Summary Format = "summary.md"
+	Badge   Format = "badge.json"
+)
+
+// Formats lists every output, the record first.
+func Formats() []Format { return []Format{JSON, JUnit, HTML, Summary, Badge} }
+
+// Write makes the outputs of a result in a directory, which it creates; without formats it makes all of them. A file
+// appears whole or not at all. It returns the paths of what it wrote; a failure of one output does not keep the others
+// from being written, and the error tells of each.
+func Write(dir string, r Result, formats ...Format) (written []string, err error) {
+	if len(formats) == 0 {
+		formats = Formats()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("report directory: %w", err)
+	}
+	var failures []error
+	for _, f := range formats {
+		writer := map[Format]func(io.Writer, Result) error{
+			JSON: WriteJSON, JUnit: WriteJUnit, HTML: WriteHTML, Summary: WriteSummary, Badge: WriteBadge,
+		}[f]
+		if writer == nil {
+			failures = append(failures, fmt.Errorf("no output is called %q", f))
+			continue
+		}
+		path := filepath.Join(dir, string(f))
+		if err := replace(path, func(w io.Writer) error { return writer(w, r) }); err != nil {
+			failures = append(failures, fmt.Errorf("cannot write %s: %w", path, err))
+			continue
+		}
+		written = append(written, path)
+	}
+	return written, errors.Join(failures...)
+}
+
+// replace writes a file beside path and renames it when all of it is on disk.
+func replace(path string, write func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	buffered := bufio.NewWriter(f)
+	if err := write(buffered); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
