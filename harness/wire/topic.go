@@ -34,16 +34,17 @@ func CheckFilter(f string, v Version) error {
 		}
 		f = inner
 	}
-	levels := strings.Split(f, "/")
-	for i, l := range levels {
+	ended := false
+	for level := range strings.SplitSeq(f, "/") {
 		switch {
-		case l == "#" && i < len(levels)-1:
+		case ended:
 			return errors.New("# is not the last level")
-		case len(l) > 1 && strings.Contains(l, "#"):
+		case len(level) > 1 && strings.Contains(level, "#"):
 			return errors.New("# shares its level")
-		case len(l) > 1 && strings.Contains(l, "+"):
+		case len(level) > 1 && strings.Contains(level, "+"):
 			return errors.New("+ shares its level")
 		}
+		ended = level == "#"
 	}
 	return nil
 }
