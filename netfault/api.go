@@ -62,7 +62,7 @@ func (p *Proxy) API() http.Handler {
 	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, p.faultStatus()) })
 	mux.HandleFunc("POST /faults", p.postFault)
 	mux.HandleFunc("POST /heal", p.postHeal)
-	return mux
+	return http.NewCrossOriginProtection().Handler(mux) // no page in a browser may cut links
 }
 
 func (p *Proxy) postFault(w http.ResponseWriter, r *http.Request) {

@@ -366,6 +366,39 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFaultsAreWhatTheScriptsShow plays the scripts without their faults: if one holds all the same, it shows nothing
+// of the fault. Scripts whose rules do not fire are meant to.
+func TestFaultsAreWhatTheScriptsShow(t *testing.T) {
+	for _, tt := range faultCases {
+		if tt.faults == "" {
+			continue
+		}
+		t.Run(tt.name, func(t *testing.T) {
+			fired := 0
+			inMemory(t, parseAll(t, tt.faults), func(w *world) {
+				w.play(tt.script)
+				for _, r := range w.rules {
+					if r.HasFired() {
+						fired++
+					}
+				}
+			})
+			var lines []string
+			for line := range strings.SplitSeq(strings.TrimSpace(tt.script), "\n") {
+				if !strings.HasPrefix(strings.TrimSpace(line), "rule") {
+					lines = append(lines, line)
+				}
+			}
+			inMemory(t, nil, func(w *world) {
+				err := w.try(strings.Join(lines, "\n"))
+				if fired > 0 && err == nil {
+					t.Error("the script holds without the faults")
+				}
+			})
+		})
+	}
+}
+
 func parseAll(t *testing.T, texts string) (faults []Fault) {
 	t.Helper()
 	for text := range strings.FieldsSeq(texts) {

@@ -153,15 +153,19 @@ const (
 // "rule 1 fired".
 func (w *world) play(script string) {
 	w.t.Helper()
+	if err := w.try(script); err != nil {
+		w.t.Fatalf("%v\n%s", err, describe(w.log.Events()))
+	}
+}
+
+// try is play, up to the first line that does not hold.
+func (w *world) try(script string) error {
 	for line := range strings.SplitSeq(strings.TrimSpace(script), "\n") {
-		words := strings.Fields(line)
-		if len(words) == 0 {
-			continue
-		}
-		if err := w.do(words); err != nil {
-			w.t.Fatalf("%s: %v\n%s", strings.TrimSpace(line), err, describe(w.log.Events()))
+		if err := w.do(strings.Fields(line)); err != nil {
+			return fmt.Errorf("%s: %w", strings.TrimSpace(line), err)
 		}
 	}
+	return nil
 }
 
 func (w *world) do(words []string) error {
