@@ -2,8 +2,8 @@ package harness
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +20,7 @@ type Engine struct {
 	cancel  context.CancelCauseFunc
 
 	outcomes map[string]*outcome
+	slots    chan struct{} // one for each body that may run, nil without a limit
 	stopping chan struct{} // closed: nothing new is started
 	once     sync.Once
 	ended    chan struct{}
@@ -30,6 +31,7 @@ type EngineOptions struct {
 	Quick     int // bodies that do not wait; 0 means 16
 	Waiting   int // bodies that wait a second or longer; 0 means 1,024
 	Instances int // private instances of the target at a time; 0 means 2
+	Parallel  int // all of these together; 0 means no further limit
 	OnRow     func(reports.Row)
 	Observed  Capabilities             // by which specs are skipped
 	Only      func(Item) (skip string) // further reasons to skip
@@ -40,9 +42,6 @@ type outcome struct {
 	done chan struct{}
 	row  reports.Row
 }
-
-// ErrInterrupted is the cause with which [Engine.Stop] ends the bodies that are running.
-var ErrInterrupted = errors.New("interrupted")
 
 // Start begins to run the items. The engine ends by itself; see [Engine.Done].
 func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine {
@@ -59,6 +58,9 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		o.OnRow = func(reports.Row) {}
 	}
 	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, stopping: make(chan struct{}), ended: make(chan struct{})}
+	if o.Parallel > 0 {
+		e.slots = make(chan struct{}, o.Parallel)
+	}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	var waiting, quick, own, alone []numbered
 	for n, i := range items {
@@ -100,17 +102,54 @@ func (e *Engine) drive(jobs []numbered, width int) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for _, job := range jobs {
-		select {
-		case <-e.stopping:
-			e.settle(job.Item, e.unrun(job.Item, reports.Inconclusive, "not started: "+ErrInterrupted.Error()))
+		if !e.take(slots) {
+			e.settle(job.Item, e.unstarted(job.Item))
 			continue
-		case slots <- struct{}{}:
+		}
+		if !e.take(e.slots) {
+			<-slots
+			e.settle(job.Item, e.unstarted(job.Item))
+			continue
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
-			e.settle(job.Item, e.one(job))
+			defer func() {
+				<-slots
+				if e.slots != nil {
+					<-e.slots
+				}
+			}()
+			e.settle(job.Item, e.guarded(job))
 		})
 	}
+}
+
+// take waits for a slot. It returns false if the engine is stopped first.
+func (e *Engine) take(slots chan struct{}) bool {
+	if slots == nil {
+		return true
+	}
+	select {
+	case <-e.stopping:
+		return false
+	case slots <- struct{}{}:
+		return true
+	}
+}
+
+// unstarted is the row of an item that the engine did not come to.
+func (e *Engine) unstarted(i Item) reports.Row {
+	return e.unrun(i, reports.Inconclusive, "not started: "+context.Cause(e.ctx).Error())
+}
+
+// guarded runs one item. A panic outside its body, such as in a monitor, becomes a defect of our own.
+func (e *Engine) guarded(job numbered) (row reports.Row) {
+	defer func() {
+		if p := recover(); p != nil {
+			row = e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("panic: %v\n%s", p, debug.Stack()))
+			row.OwnDefect = true
+		}
+	}()
+	return e.one(job)
 }
 
 // unrun is the row of an item whose body was not run.
@@ -132,7 +171,7 @@ func (e *Engine) settle(i Item, row reports.Row) {
 func (e *Engine) one(job numbered) reports.Row {
 	select {
 	case <-e.stopping:
-		return e.unrun(job.Item, reports.Inconclusive, "not started: "+ErrInterrupted.Error())
+		return e.unstarted(job.Item)
 	default:
 	}
 	if reason := e.options.Observed.Lacks(job.Item); reason != "" {
@@ -176,11 +215,11 @@ func (e *Engine) Outcome(ctx context.Context, i Item) (reports.Row, error) {
 	}
 }
 
-// Stop starts nothing more and ends the bodies that are running; they are inconclusive.
+// Stop starts nothing more and ends the bodies that are running; they are inconclusive, and give the cause as reason.
 func (e *Engine) Stop(cause error) {
 	e.once.Do(func() {
-		close(e.stopping)
 		e.cancel(cause)
+		close(e.stopping)
 	})
 }
 

@@ -30,12 +30,15 @@ type Round struct {
 // is done. Ginkgo runs once in a process; what it prints and how it ends means nothing here and is silenced. The
 // signals are taken from Ginkgo, which would print the stack of every goroutine, and given back to the channel.
 func Run(ctx context.Context, title string, rounds []Round, signals chan<- os.Signal, taken ...os.Signal) {
-	for i := range rounds {
-		b := &begun{round: rounds[i], left: len(rounds[i].Items)}
-		Build(rounds[i].Title, rounds[i].Items, func(_ context.Context, item harness.Item) (reports.Row, error) {
-			return b.outcome(ctx, item)
-		})
-	}
+	// one container at the top, since Ginkgo shuffles those, and the rounds of a target must follow each other
+	ginkgo.Describe(title, func() {
+		for _, round := range rounds {
+			b := &begun{round: round, left: len(round.Items)}
+			Build(round.Title, round.Items, func(_ context.Context, item harness.Item) (reports.Row, error) {
+				return b.outcome(ctx, item)
+			})
+		}
+	})
 	ginkgo.BeforeSuite(func() {
 		signal.Reset(taken...)
 		signal.Notify(signals, taken...)
