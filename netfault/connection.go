@@ -143,6 +143,7 @@ func (c *connection) wasCut() bool {
 // fire lets a rule act now. What the action does to the packet itself is the flow's business.
 func (c *connection) fire(r *Rule, on string) {
 	l := c.link
+	r.hasFired.Store(true)
 	l.fault(c.name, "fired: "+r.String()+" on "+on)
 	switch a := r.action.(type) {
 	case Close:
@@ -162,5 +163,5 @@ func (c *connection) fire(r *Rule, on string) {
 		}
 		l.gates[r.match.Dir].setDelay(a.For)
 	}
-	r.markFired()
+	r.once.Do(func() { close(r.fired) })
 }

@@ -2,6 +2,7 @@ package netfault
 
 import (
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -13,6 +14,7 @@ type Rule struct {
 	action   Action
 	fired    chan struct{}
 	hasFired atomic.Bool
+	once     sync.Once // closes fired
 
 	// guarded by the link's mu
 	seen  int
@@ -27,10 +29,11 @@ func newRule(m Match, a Action) *Rule {
 	return &Rule{match: m, action: a, fired: make(chan struct{}), armed: true}
 }
 
-// Fired returns a channel that is closed once the rule has acted for the first time.
+// Fired returns a channel that is closed once the rule has acted for the first time: a reset has been sent, a stall
+// holds. Of a packet that is dropped, sliced or rewritten it is closed before the bytes go on.
 func (r *Rule) Fired() <-chan struct{} { return r.fired }
 
-// HasFired reports whether the rule has acted.
+// HasFired reports whether the rule has acted, or is about to: who sees what it does finds it true.
 func (r *Rule) HasFired() bool { return r.hasFired.Load() }
 
 // String returns the rule in the form that [ParseFault] reads, with "when(…)" for a condition.
@@ -64,12 +67,6 @@ func typeName(t wire.Type) string {
 		return "any"
 	}
 	return t.String()
-}
-
-func (r *Rule) markFired() {
-	if r.hasFired.CompareAndSwap(false, true) {
-		close(r.fired)
-	}
 }
 
 // couldHit reports whether a packet of type t in direction d may be the rule's, as far as the first byte shows.
