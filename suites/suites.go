@@ -14,7 +14,7 @@ func All() []harness.Group {
 		scenarios.CleanStart,
 		scenarios.SessionExpiry,
 		scenarios.MessageExpiry,
-		scenarios.Retain,
+		scenarios.Retained,
 		scenarios.UngracefulDisconnect,
 		scenarios.KeepAlive,
 	}
