@@ -331,11 +331,23 @@ func (f *flow) endOutput(why string) {
 		return
 	}
 	f.to.out.end(trace.FIN, why)
-	if f.to.writing.Load() {
-		f.to.SetWriteDeadline(time.Now()) // a layer such as TLS has to finish it before it can say goodbye
+	to := f.to.Conn
+	if f.to.writing.Load() { // a layer such as TLS could not say goodbye before that write is through
+		to = innermost(to)
 	}
-	if err := memnet.CloseWrite(f.to.Conn); err != nil {
+	if err := memnet.CloseWrite(to); err != nil {
 		f.to.Close()
+	}
+}
+
+// innermost returns the connection under all layers.
+func innermost(c net.Conn) net.Conn {
+	for {
+		layer, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			return c
+		}
+		c = layer.NetConn()
 	}
 }
 
