@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
@@ -82,20 +81,61 @@ func connectMonitors() (all []Monitor) {
 		})})
 }
 
-// connectFlags reads the Connect Flags from the bytes of a CONNECT that names MQTT.
+// connectFlags reads the Connect Flags from the bytes of a CONNECT of a version that we know, whole or not.
 func connectFlags(r *Record) (byte, bool) {
 	const at = 7 // the Protocol Name with its length, and the Protocol Version
-	if _, ok := r.Packet.(wire.Connect); !ok || len(r.content()) <= at {
+	if r.typeOf() != wire.CONNECT || namedVersion(r) == 0 || len(r.content()) <= at {
 		return 0, false
 	}
 	return r.content()[at], true
 }
 
-// lacks says that a CONNECT ends before or within a field that its flags promise. Fields that come earlier are there
-// then: the decoder names the first that is not.
+// lacks says that a CONNECT ends before or within a field that its flags promise. Where two fields are missing, it
+// names the first only.
 func lacks(promised bool, r *Record, field string) string {
-	if promised && r.Bad != nil && r.Bad.Fault == wire.FaultTruncated && strings.Contains(r.Bad.Detail, field) {
-		return "observed a CONNECT that ends before its " + field + ": " + r.Bad.Detail
+	if promised && missing(r) == field {
+		return "observed a CONNECT that ends before or within its " + field
+	}
+	return ""
+}
+
+// missing returns the first field of the payload of a CONNECT that is not there as a whole, "" if all are.
+func missing(r *Record) string {
+	flags, _ := connectFlags(r)
+	v := namedVersion(r)
+	b := r.content()[min(10, len(r.content())):]
+	take := func(n int, ok bool) bool {
+		if ok = ok && n <= len(b); ok {
+			b = b[n:]
+		}
+		return ok
+	}
+	text := func() bool {
+		if len(b) < 2 {
+			return false
+		}
+		n := int(b[0])<<8 | int(b[1])
+		return take(2+n, true)
+	}
+	properties := func() bool {
+		if v != wire.V5 {
+			return true
+		}
+		// a Property Length has the form of a Remaining Length
+		h, n, err := wire.ParseHeader(append([]byte{0}, b[:min(4, len(b))]...))
+		return take(n-1+h.Length, n > 0 && err == nil)
+	}
+	switch {
+	case !properties():
+		return "properties"
+	case !text():
+		return "Client Identifier"
+	case flags&wire.FlagWill != 0 && !(properties() && text() && text()):
+		return "Will"
+	case flags&wire.FlagUsername != 0 && !text():
+		return "User Name"
+	case flags&wire.FlagPassword != 0 && !text():
+		return "Password"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ type Conn struct {
 	Version wire.Version // of its CONNECT; 0 if a client under test sent none
 	Records []Record     // in the order of the trace, both directions
 	Connect *wire.Connect
-	Connack *wire.Connack // the first one
+	Connack *wire.Connack // the first one after it
 	// Disturbed tells that a fault was armed or fired on the way: silence and lateness prove nothing.
 	Disturbed bool
 
@@ -135,12 +136,29 @@ func (c *Conn) add(e *trace.Event, judged wire.Sender) {
 		if c.Connect == nil && r.Sender == wire.FromClient && (p.ProtocolVersion == wire.V5 || p.ProtocolVersion == wire.V311) {
 			c.Connect, c.connectAt, c.Version = &p, len(c.Records), p.ProtocolVersion
 		}
+	case nil:
+		// one that ends too early says at least what it wants to be
+		if v := namedVersion(&r); c.Connect == nil && !r.Loose && r.Sender == wire.FromClient && v != 0 {
+			c.Connect, c.connectAt, c.Version = &wire.Connect{ProtocolVersion: v}, len(c.Records), v
+		}
 	case wire.Connack:
-		if c.Connack == nil && r.Sender == wire.FromServer {
+		if c.Connack == nil && c.Connect != nil && r.Sender == wire.FromServer {
 			c.Connack, c.connackAt = &p, len(c.Records)
 		}
 	}
 	c.Records = append(c.Records, r)
+}
+
+// namedVersion returns the version that a CONNECT names, 0 if it is none of ours or no CONNECT.
+func namedVersion(r *Record) wire.Version {
+	const name = "\x00\x04MQTT"
+	if r.typeOf() != wire.CONNECT || !bytes.HasPrefix(r.content(), []byte(name)) || len(r.content()) <= len(name) {
+		return 0
+	}
+	if v := wire.Version(r.content()[len(name)]); v == wire.V311 || v == wire.V5 {
+		return v
+	}
+	return 0
 }
 
 // trust returns how many records can be followed as a sound conversation. It ends with bytes that mean nothing, with
