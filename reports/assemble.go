@@ -18,7 +18,7 @@ const passingTrace = 60
 // target: one that began but did not end, or never began, is inconclusive. Targets are the variants that the run used
 // or failed to open; several entries may share a name. Rows whose spec is not in the list are kept.
 func Assemble(list []SpecInfo, rows []Row, targets []TargetInfo, run RunInfo) Result {
-	r := Result{SchemaVersion: SchemaVersion, Run: run, Specs: []SpecResult{}}
+	r := Result{SchemaVersion: SchemaVersion, Run: run, Targets: []TargetResult{}, Specs: []SpecResult{}}
 	for _, t := range targets {
 		r.addVariant(t)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/mqttspec/mqttspec/harness/monitor"
 	"github.com/mqttspec/mqttspec/harness/req"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
@@ -77,6 +78,21 @@ func (s SpecInfo) demands() bool {
 	})
 }
 
+// watched returns the statements that a monitor of the side under test judges on all traffic.
+func watched(side req.Actor) map[req.ID]bool {
+	sender := wire.FromServer
+	if side == req.Client {
+		sender = wire.FromClient
+	}
+	w := map[req.ID]bool{}
+	for _, m := range monitor.All() {
+		for _, id := range m.IDs {
+			w[id] = w[id] || m.Sender == sender
+		}
+	}
+	return w
+}
+
 // versions returns the versions of the specs, the newest first.
 func (r *Result) versions() []wire.Version {
 	seen := map[wire.Version]bool{}
@@ -121,7 +137,7 @@ func statements(r *Result) []StatementResult {
 		}
 		for _, q := range slices.Concat(s.Requirements, s.Warnings) {
 			// a broken statement counts whatever became of the spec, a kept one only if the spec was decided
-			if broken := q.Verdict == Fail || q.Verdict == Warning; q.ID != "" && (broken || q.Verdict == Pass && s.Verdict.conclusive()) {
+			if broken := q.Verdict == Fail || q.Verdict == Warning; q.ID != "" && !q.Advisory && (broken || q.Verdict == Pass && s.Verdict.conclusive()) {
 				v := q.Verdict
 				if v == Fail && s.Verdict == KnownFailure {
 					v = KnownFailure
@@ -144,17 +160,16 @@ func statements(r *Result) []StatementResult {
 			t.note(f.Verdict)
 		}
 	}
-	all := []StatementResult{}
+	all, watching := []StatementResult{}, watched(r.side())
 	for _, v := range r.versions() {
 		for _, st := range req.Of(req.Version(v)) {
 			one := StatementResult{
 				ID: st.ID, Level: st.Level, Text: st.Text, Observable: st.ObservableAt(r.side()), Verdict: NotExercised,
-				Specs: claimed[st.ID],
+				Specs: claimed[st.ID], Monitored: watching[st.ID],
 			}
 			for _, t := range r.Targets {
 				if on := tallies[st.ID][t.Name]; on != nil && on.exercised {
 					one.Targets = append(one.Targets, on.StatementOnTarget)
-					one.Monitored = one.Monitored || on.Monitored+on.Findings > 0
 					if on.Verdict.worse(one.Verdict) {
 						one.Verdict = on.Verdict
 					}

@@ -10,13 +10,19 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
+	"unicode/utf16"
 )
 
 // htmlBudget bounds report.html in bytes. Where a run has more to show, traces are shortened until it fits.
 const htmlBudget = 2_000_000
 
-// packAbove is the size in bytes from which data in the page is compressed.
-const packAbove = 64_000
+// packAbove is the size in bytes from which data in the page is compressed, and packAtMost the size of traces that are
+// not worth the attempt: they would not come down to the budget.
+const (
+	packAbove  = 64_000
+	packAtMost = 50_000_000
+)
 
 var (
 	//go:embed page/report.html.tmpl
@@ -50,6 +56,9 @@ func WriteHTML(w io.Writer, r Result) error {
 	}
 	var traces island
 	for _, detail := range traceDetails {
+		if detail.size(r) > packAtMost {
+			continue
+		}
 		if traces, err = pack(tracesOf(r, detail)); err != nil {
 			return fmt.Errorf("report.html: %w", err)
 		}
@@ -101,15 +110,25 @@ func title(r Result) string {
 	return fmt.Sprintf("%d of %d targets conform", conforming, len(r.Targets))
 }
 
-// pack makes an island of v. Its JSON has <, >, & and the line separators U+2028 and U+2029 escaped, so that nothing in it
-// can end the element that it stands in.
+// pack makes an island of v. Its JSON has <, >, & and every character that visible escapes escaped too, so that nothing in
+// it can end the element that it stands in, or disguise itself to a reader of the page's source.
 func pack(v any) (island, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return island{}, err
 	}
 	if len(text) < packAbove {
-		return island{Text: template.JS(text)}, nil
+		var b strings.Builder
+		for _, c := range string(text) {
+			if !hidden(c) {
+				b.WriteRune(c)
+				continue
+			}
+			for _, unit := range utf16.Encode([]rune{c}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+		}
+		return island{Text: template.JS(b.String())}, nil
 	}
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

@@ -228,10 +228,34 @@ var traceDetails = []traceDetail{
 	{20_000, 4096, passingTrace, 128, true},
 	{5000, 1024, passingTrace, 48, true},
 	{2000, 512, 40, 0, true},
+	{1000, 256, 20, 0, true},
 	{500, 256, 0, 0, true},
 	{120, 96, 0, 0, false},
 	{30, 32, 0, 0, false},
 	{0, 0, 0, 0, false},
+}
+
+// size estimates the JSON of the traces in bytes.
+func (d traceDetail) size(r Result) (n int) {
+	for _, s := range r.Specs {
+		events, size, fields := d.of(s)
+		trace, _ := middleOut(s.Trace, events)
+		for _, e := range trace {
+			n += 60 + min(len(e.Hex), 2*size) + len(e.Text)
+			if fields {
+				n += 250
+			}
+		}
+	}
+	return n
+}
+
+// of returns how much of one spec's trace is shown: events, bytes of each packet, and whether with their fields.
+func (d traceDetail) of(s SpecResult) (events, size int, fields bool) {
+	if s.Verdict.quiet() && len(s.Findings) == 0 {
+		return d.quietEvents, d.quietBytes, false
+	}
+	return d.events, d.bytes, d.fields
 }
 
 func tracesOf(r Result, d traceDetail) map[int]pageTrace {
@@ -240,10 +264,7 @@ func tracesOf(r Result, d traceDetail) map[int]pageTrace {
 		if len(s.Trace) == 0 {
 			continue
 		}
-		events, size, fields := d.events, d.bytes, d.fields
-		if s.Verdict.quiet() && len(s.Findings) == 0 {
-			events, size, fields = d.quietEvents, d.quietBytes, false
-		}
+		events, size, fields := d.of(s)
 		all[i] = pageTraceOf(s, events, size, fields)
 	}
 	return all

@@ -44,12 +44,15 @@ type (
 		Failure    *junitOutcome   `xml:"failure"`
 		Error      *junitOutcome   `xml:"error"`
 		Skipped    *junitOutcome   `xml:"skipped"`
-		Out        string          `xml:"system-out,omitempty"`
+		Out        *junitText      `xml:"system-out"`
 	}
 	junitOutcome struct {
 		Type    string `xml:"type,attr,omitempty"`
 		Message string `xml:"message,attr"`
-		Body    string `xml:",chardata"`
+		Body    string `xml:",cdata"`
+	}
+	junitText struct {
+		Text string `xml:",cdata"`
 	}
 	junitProperty struct {
 		Name  string `xml:"name,attr"`
@@ -191,7 +194,9 @@ func junitSpec(s SpecResult, run RunInfo, where string) junitCase {
 			c.Failure = outcome
 		}
 	}
-	c.Out = junitOut(s)
+	if out := junitOut(s); out != "" {
+		c.Out = &junitText{out}
+	}
 	return c
 }
 
@@ -247,7 +252,7 @@ func junitMonitor(r Result, st StatementResult, on StatementOnTarget, v wire.Ver
 	case worst == KnownFailure:
 		c.Skipped = &junitOutcome{Message: "known failure: " + outcome.Message}
 	default:
-		c.Out = outcome.Body
+		c.Out = &junitText{outcome.Body}
 	}
 	return c
 }

@@ -30,8 +30,8 @@ func masked(events []TraceEvent, v wire.Version) []TraceEvent {
 				continue
 			}
 			from := f.Offset
-			if f.Name == "Password" {
-				from += 2 // its length
+			if f.Name == "Password" || f.Name == wire.PropAuthenticationData.String() {
+				from += 2 // the length stays
 			}
 			for at := from; at < f.Offset+f.Length && at < len(frame); at++ {
 				frame[at], changed = secret, true

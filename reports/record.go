@@ -61,6 +61,7 @@ type Requirement struct {
 	Text     string  `json:"text,omitempty"`     // what was looked at
 	Expected string  `json:"expected,omitempty"` // in words
 	Observed string  `json:"observed,omitempty"` // in words
+	Advisory bool    `json:"advisory,omitempty"` // only a warning could come of it, so a pass proves nothing
 }
 
 // Observation is a behaviour that the standard leaves to the implementer.

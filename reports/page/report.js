@@ -205,7 +205,7 @@ async function specView() {
       h('td', { 'data-l': 'looked at:' }, q.text), h('td', { 'data-l': 'expected:' }, q.expected !== q.text && q.expected), h('td', { 'data-l': 'observed:' }, q.observed));
   }), 'stack'));
   if (r.find) main.append(h('h2', {}, 'Found by monitors on this traffic'), table(['', 'Statement', 'Connection', 'Finding', ''], r.find.map(f => h('tr', {}, h('td', {}, badge(f.verdict)), h('td', {}, statementRef(f.id)), h('td', { class: 'mono' }, f.conn), h('td', {}, f.text + (f.times > 1 ? ` (${f.times} times)` : '')),
-    h('td', {}, h('a', { href: specLink(r, f.seq) }, 'event ' + f.seq))))));
+    h('td', { class: 'nowrap' }, h('a', { href: specLink(r, f.seq) }, 'event ' + f.seq)))), 'stack'));
   const slot = h('div', {});
   main.append(h('h2', {}, 'What happened'), slot);
   const dl = [['Source', r.s.source && h('span', { class: 'mono' }, r.s.source)],
@@ -227,7 +227,7 @@ function statementsView() {
   const kinds = { broken: s => !quiet(s.verdict), kept: s => s.verdict === 'pass', 'not exercised': s => s.observable && s.verdict === 'not exercised', 'nothing checks it': s => s.observable && !s.specs && !s.monitored, 'not observable': s => !s.observable };
   const list = D.statements.filter(s => (!S.mqtt || mqtt(s.v) === S.mqtt) && (!S.level || s.level === S.level) && (!S.st || s.id === S.st) && (!S.v || !kinds[S.v] || kinds[S.v](s)) &&
     S.q.toLowerCase().split(/\s+/).every(w => (s.id + ' ' + s.text + ' ' + s.title).toLowerCase().includes(w)));
-  main.append(h('h1', {}, 'Statements of the standard'), h('p', { class: 'muted' }, 'A statement is kept if a check that could have failed passed and none failed. What no check of this run reached is not exercised, and is not counted as kept.'),
+  main.append(h('h1', {}, 'Statements of the standard'), h('p', { class: 'muted' }, 'A statement is kept if a check that could have failed passed and none failed. What no check of this run reached is not exercised, and does not count as kept. The numbers: known › observable › exercised › kept.'),
     h('div', { class: 'row' }, D.targets.map(t => h('div', {}, !one && h('b', { class: 'mono' }, t.name), t.coverage.map(coverage)))),
     h('div', { class: 'row controls' }, search('Search statements   /'), choices('Show', 'v', Object.keys(kinds).map(k => [k, k + ' ' + D.statements.filter(kinds[k]).length])),
       choices('MQTT', 'mqtt', D.versions.map(v => [mqtt(v), mqtt(v)])), (filtered() || S.st) && h('a', { href: link({ view: 'statements' }) }, 'show all')));
@@ -237,8 +237,8 @@ function statementsView() {
     const name = 'MQTT ' + mqtt(s.v) + ' · ' + s.title, head = name !== section && h('tr', { class: 'sec' }, h('td', { colspan: 4 + D.targets.length, style: { padding: '5px 12px', 'font-weight': 600 } }, name));
     section = name;
     return [head, h('tr', {}, D.targets.map((t, i) => { const on = s.on.find(o => o[0] === i), v = on ? on[1] : 'not exercised'; return h('td', { class: 'c ' + cls(v) }, h('span', { title: t.name + ': ' + v + (on ? `, ${on[2]} checks by specs, ${on[3]} events judged by monitors` : '') }, mark(v), h('span', { class: 'vh' }, v))); }),
-      h('td', { class: 'id' }, h('a', { href: s.url, rel: 'noreferrer', title: 'in the OASIS text' }, bare(s.id))), h('td', { class: 'mono muted' }, s.level), h('td', { class: 'text' }, s.text),
-      h('td', {}, s.monitored && pill('monitor', 'judged on all traffic'), ' ', (s.specs || []).map(id => [specs.has(id) ? h('a', { class: 'id', href: specLink(specs.get(id).results.find(r => r.s.v === s.v) || specs.get(id).results[0]) }, id) : id, ' ']),
+      h('td', { class: 'id' }, h('a', { href: s.url, rel: 'noreferrer', title: 'in the OASIS text' }, bare(s.id))), h('td', { class: 'mono muted nowrap' }, s.level), h('td', { class: 'text' }, s.text),
+      h('td', { class: 'by' }, s.monitored && pill('monitor', 'judged on all traffic'), ' ', (s.specs || []).map(id => [specs.has(id) ? h('a', { class: 'id', href: specLink(specs.get(id).results.find(r => r.s.v === s.v) || specs.get(id).results[0]) }, id) : id, ' ']),
         !s.specs && !s.monitored && h('span', { class: 'muted' }, s.observable ? 'nothing in this run checks this' : 'not observable: ' + s.why)))];
   });
   main.append(table([...D.targets.map(t => h('th', { class: 'c' + (one ? '' : ' up'), scope: 'col' }, h('span', { title: t.name }, one ? '' : t.name))), 'Statement', 'Level', 'What it demands', 'Checked by'], rows));
@@ -248,17 +248,16 @@ function statementsView() {
 function findingsView() {
   main.append(h('h1', {}, 'Found by monitors'), h('p', { class: 'muted' }, 'Monitors judge every packet that the target sent, whatever the spec was about. A violation counts once for each connection.'));
   const groups = new Map();
-  for (const r of D.results) for (const f of r.find || []) {
-    const key = f.id + ' ' + r.t;
-    if (!groups.has(key)) groups.set(key, { id: f.id, t: r.t, verdict: f.verdict, places: [] });
-    groups.get(key).places.push([r, f]);
-  }
+  for (const r of D.results) for (const f of r.find || []) groups.set(f.id, [...(groups.get(f.id) || []), [r, f]]);
   if (!groups.size) { main.append(empty('The monitors found nothing wrong.')); return; }
-  for (const x of [...groups.values()].sort((a, b) => ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || b.places.length - a.places.length)) {
-    const st = statements.get(x.id), few = x.places.slice(0, 40);
-    main.append(h('details', { class: 'panel', open: groups.size < 8 }, h('summary', {}, badge(x.verdict), ' ', statementRef(x.id), ' ', st && st.text, h('span', { class: 'muted' }, ` · ${x.places.length} connections` + (one ? '' : ' · ' + D.targets[x.t].name))),
-      h('table', {}, h('tbody', {}, few.map(([r, f]) => h('tr', {}, h('td', { class: 'id' }, h('a', { href: specLink(r, f.seq) }, r.s.id)), h('td', { class: 'muted' }, mqtt(r.s.v)), h('td', { class: 'mono' }, f.conn), h('td', { class: 'text' }, f.text + (f.times > 1 ? ` (${f.times} times)` : '')))))),
-      x.places.length > 40 && h('p', { class: 'muted' }, `… and ${x.places.length - 40} more, in result.json`)));
+  const all = [...groups].map(([id, places]) => ({ id, places, v: worst(places.map(([, f]) => f.verdict)), on: [...new Set(places.map(([r]) => r.t))] }));
+  for (const x of all.sort((a, b) => ORDER.indexOf(a.v) - ORDER.indexOf(b.v) || b.places.length - a.places.length)) {
+    const st = statements.get(x.id), n = x.places.length;
+    main.append(h('details', { class: 'panel', open: all.length < 8 }, h('summary', {}, badge(x.v), ' ', statementRef(x.id), ' ', st && st.text,
+      h('span', { class: 'muted' }, ` · ${n} connection${n > 1 ? 's' : ''}` + (one ? '' : ' · ' + x.on.slice(0, 3).map(t => D.targets[t].name).join(', ') + (x.on.length > 3 ? ` and ${x.on.length - 3} more` : '')))),
+      h('table', {}, h('tbody', {}, x.places.slice(0, 50).map(([r, f]) => h('tr', {}, h('td', { class: 'id' }, h('a', { href: specLink(r, f.seq) }, r.s.id)), h('td', { class: 'muted nowrap' }, place(r)),
+        h('td', { class: 'mono' }, f.conn), h('td', { class: 'text' }, f.text + (f.times > 1 ? ` (${f.times} times)` : '')))))),
+      n > 50 && h('p', { class: 'muted' }, `… and ${n - 50} more, in result.json`)));
   }
 }
 function behavioursView() {
@@ -277,15 +276,15 @@ function runView() {
   const r = D.run;
   main.append(h('h1', {}, 'Run'), h('dl', { class: 'kv panel' }, [['Run again', command(r.command)], ['Started', r.start], ['Took', r.duration], ['Seed', r.seed], ['Bodies at once', r.parallel], ['Worst delay of our own timers', r.jitter], ['mqttspec', r.tool], ['Complete', r.complete ? 'yes' : 'no: ' + (r.reason || '')]]
     .filter(([, v]) => v).map(([k, v]) => [h('dt', {}, k), h('dd', {}, v)])));
-  for (const t of D.targets) {
-    main.append(h('h2', {}, h('span', { class: 'mono' }, t.name)));
-    const keys = [...new Set(t.variants.flatMap(v => [...Object.keys(v.observed || {}), ...Object.keys(v.declared || {})]))].sort();
-    main.append(h('dl', { class: 'kv panel' }, t.variants.flatMap(v => [['Variant', v.variant || 'default'], ['Software', [v.software, v.version].filter(Boolean).join(' ')], ['Image', v.image], ['Digest', v.digest], ['Error', v.error]]).filter(([, v]) => v).map(([k, v]) => [h('dt', {}, k), h('dd', { class: 'mono' }, v)])),
-      keys.length ? table(['Capability', ...t.variants.map(v => (v.variant || 'default') + ': observed')], keys.map(k => h('tr', {}, h('td', {}, k), t.variants.map(v => {
-        const seen = (v.observed || {})[k], said = (v.declared || {})[k];
-        return h('td', { class: 'mono' }, seen ?? h('span', { class: 'muted' }, 'not observed'), said != null && said !== seen && h('span', { class: 'why v-warning' }, '▲ declared: ' + said));
-      })))) : empty('No capabilities were recorded.'));
-  }
+  const all = D.targets.flatMap(t => t.variants.map(v => ({ ...v, label: t.name + (v.variant && v.variant !== 'default' ? ' · ' + v.variant : '') })));
+  const facts = [['Software', v => v.software], ['Version', v => v.version], ['Image', v => v.image], ['Digest', v => v.digest], ['Error', v => v.error]].filter(([, f]) => all.some(f));
+  const keys = [...new Set(all.flatMap(v => [...Object.keys(v.observed || {}), ...Object.keys(v.declared || {})]))].sort();
+  main.append(h('h2', {}, 'Targets and their capabilities, as observed'), table(['', ...all.map(v => v.label)], [
+    ...facts.map(([name, f]) => h('tr', {}, h('td', { class: 'muted' }, name), all.map(v => h('td', {}, f(v))))),
+    ...keys.map(k => h('tr', {}, h('td', { class: 'nowrap' }, k), all.map(v => {
+      const seen = (v.observed || {})[k], said = (v.declared || {})[k];
+      return h('td', { class: 'mono' }, seen ?? h('span', { class: 'muted' }, 'not observed'), said != null && said !== seen && h('span', { class: 'why v-warning' }, '▲ declared: ' + said));
+    })))]));
 }
 
 // ---- frame
@@ -293,12 +292,11 @@ const VIEWS = { specs: ['Specs', specsView], statements: ['Statements', statemen
 function render(focusSection) {
   const typing = document.activeElement && document.activeElement.id === 'q', caret = typing && document.activeElement.selectionStart;
   const pressed = document.activeElement && document.activeElement.classList.contains('chip') ? document.activeElement.textContent : null;
-  if (listed().length) order = [...new Set(listed().map(a => a.textContent))];
   main.replaceChildren();
   const [, draw] = VIEWS[S.view] || VIEWS.specs;
   $('nav').replaceChildren(...Object.entries(VIEWS).filter(([, v]) => v[0]).map(([k, v]) => h('a', { href: link({ view: k }), 'aria-current': (k === S.view || k === 'specs' && S.view === 'spec') && 'page' }, v[0], v[2] && v[2]() ? h('small', {}, v[2]()) : null)));
   draw();
-  if (S.view === 'specs') order = [...new Set(listed().map(a => a.textContent))].concat();
+  if (S.view === 'specs') order = listed().map(a => a.textContent);
   if (typing) { const q = $('q'); if (q) { q.focus(); q.setSelectionRange(caret, caret); } }
   if (pressed) [...document.querySelectorAll('.chip')].find(c => c.textContent === pressed)?.focus();
   if (focusSection) document.querySelector(`[data-sec="${CSS.escape(focusSection)}"]`)?.focus();
