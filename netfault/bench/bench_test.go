@@ -1,5 +1,8 @@
 // Package bench measures what netfault costs beside other proxies, each in the same run: the absolute numbers say little,
-// the ratios are what the budget is about. It is a module of its own so that nobody else needs Toxiproxy.
+// the ratios are what the budget is about. It is a module of its own so that nobody else needs Toxiproxy;
+// it follows the versions that the main module needs with
+//
+//	go test -mod=mod -bench .
 package bench
 
 import (
