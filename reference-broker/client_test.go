@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"testing"
 	"testing/synctest"
 	"time"
 
@@ -13,32 +12,25 @@ import (
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
-// world is a broker in virtual time.
-type world struct {
-	t *testing.T
-	b *Broker
+// tb is what a behaviour needs of a *testing.T: it also runs where its failure is what is wanted.
+type tb interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
 
-// inBubble runs body with a broker in a bubble. The broker is closed at the end, after which every goroutine must
-// have ended: the bubble panics otherwise.
-func inBubble(t *testing.T, c Config, body func(w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b, err := New(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer b.Close()
-		body(&world{t, b})
-	})
+// world is a broker in virtual time.
+type world struct {
+	t tb
+	b *Broker
 }
 
 // client is a raw client: it acknowledges nothing by itself.
 type client struct {
-	t       *testing.T
+	t       tb
 	nc      *memnet.Conn
 	version wire.Version
 	connack wire.Connack
+	early   []wire.Packet // received while another packet was awaited
 }
 
 // open makes a Network Connection.
@@ -75,6 +67,11 @@ func (c *client) sendBytes(b []byte) {
 // receive returns the next packet, or an error: io.EOF, ECONNRESET, or os.ErrDeadlineExceeded after d.
 func (c *client) receive(d time.Duration) (wire.Packet, error) {
 	c.t.Helper()
+	if len(c.early) > 0 {
+		p := c.early[0]
+		c.early = c.early[1:]
+		return p, nil
+	}
 	c.nc.SetReadDeadline(time.Now().Add(d))
 	frame, err := wire.ReadFrame(c.nc, 0)
 	if err != nil {
@@ -102,6 +99,28 @@ func next[P wire.Packet](c *client) P {
 	return p
 }
 
+// await returns the next packet of type P and keeps PUBLISH packets that come before it for later.
+func await[P wire.Packet](c *client) P {
+	c.t.Helper()
+	early := c.early
+	c.early = nil
+	for {
+		got, err := c.receive(time.Second)
+		var want P
+		if err != nil {
+			c.t.Fatalf("no %v: %v", want.Type(), err)
+		}
+		if p, ok := got.(P); ok {
+			c.early = early
+			return p
+		}
+		if _, ok := got.(wire.Publish); !ok {
+			c.t.Fatalf("got %#v, want %v", got, want.Type())
+		}
+		early = append(early, got)
+	}
+}
+
 // nothing expects that nothing comes within d.
 func (c *client) nothing(d time.Duration) {
 	c.t.Helper()
@@ -111,8 +130,14 @@ func (c *client) nothing(d time.Duration) {
 	}
 }
 
-// closed expects that the broker ends the connection within d, and returns the DISCONNECT that came first, if any.
-func (c *client) closed(d time.Duration) (told *wire.Disconnect) {
+// farewell is the DISCONNECT with which the broker ended a connection, if it sent one.
+type farewell struct {
+	wire.Disconnect
+	sent bool
+}
+
+// closed expects that the broker ends the connection within d, and returns what it said before.
+func (c *client) closed(d time.Duration) (told farewell) {
 	c.t.Helper()
 	for deadline := time.Now().Add(d); ; {
 		p, err := c.receive(time.Until(deadline))
@@ -124,7 +149,7 @@ func (c *client) closed(d time.Duration) (told *wire.Disconnect) {
 			return told
 		}
 		if p, ok := p.(wire.Disconnect); ok {
-			told = &p
+			told = farewell{p, true}
 		}
 	}
 }
@@ -137,7 +162,7 @@ func (c *client) subscribe(filter string, qos wire.QoS, props ...wire.Property) 
 func (c *client) subscribeTo(s wire.Subscription, props ...wire.Property) wire.Suback {
 	c.t.Helper()
 	c.send(wire.Subscribe{PacketID: 1000, Properties: props, Subscriptions: []wire.Subscription{s}})
-	return next[wire.Suback](c)
+	return await[wire.Suback](c)
 }
 
 // publish publishes and completes the exchange.
@@ -153,12 +178,14 @@ func (c *client) publishPacket(p wire.Publish) {
 	}
 	c.send(p)
 	switch p.QoS {
+	case wire.QoS0:
+		synctest.Wait()
 	case wire.QoS1:
-		next[wire.Puback](c)
+		await[wire.Puback](c)
 	case wire.QoS2:
-		next[wire.Pubrec](c)
+		await[wire.Pubrec](c)
 		c.send(wire.Pubrel{PacketID: p.PacketID})
-		next[wire.Pubcomp](c)
+		await[wire.Pubcomp](c)
 	}
 }
 
@@ -180,7 +207,7 @@ func (c *client) ack(p wire.Publish) {
 		c.send(wire.Puback{PacketID: p.PacketID})
 	case wire.QoS2:
 		c.send(wire.Pubrec{PacketID: p.PacketID})
-		next[wire.Pubrel](c)
+		await[wire.Pubrel](c)
 		c.send(wire.Pubcomp{PacketID: p.PacketID})
 	}
 }
@@ -212,13 +239,3 @@ func persistent(id string, seconds uint32) wire.Connect {
 
 // clean is a CONNECT of a session that ends with its connection.
 func clean(id string) wire.Connect { return wire.Connect{ClientID: id, CleanStart: true} }
-
-// bothVersions runs a test for each version.
-func bothVersions(t *testing.T, c Config, body func(w *world, v wire.Version)) {
-	t.Helper()
-	for _, v := range []wire.Version{wire.V5, wire.V311} {
-		t.Run(v.String(), func(t *testing.T) {
-			inBubble(t, c, func(w *world) { body(w, v) })
-		})
-	}
-}

@@ -129,7 +129,7 @@ func (c Config) validate() error {
 		}
 	}
 	for i, r := range c.Access {
-		if err := wire.CheckFilter(r.Filter, wire.V311); err != nil {
+		if err := wire.CheckFilter(r.Filter, wire.V311); err != nil && r.Filter != "" {
 			return fmt.Errorf("broker: Access[%d]: filter %q: %w", i, r.Filter, err)
 		}
 	}

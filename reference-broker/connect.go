@@ -30,7 +30,7 @@ func (c *conn) firstPacket(bytes []byte, p wire.Packet, v *wire.Violation) {
 		if b.defect(firstPacketIgnored) { // v5:MQTT-3.1.0-1, v311:MQTT-3.1.0-1
 			return
 		}
-		c.close() // v5:MQTT-3.1.0-1, v311:MQTT-3.1.0-1
+		c.fail(wire.ProtocolError, "the first packet is no CONNECT") // v5:MQTT-3.1.0-1, v311:MQTT-3.1.0-1
 	case v.Fault == wire.FaultProtocolVersion:
 		c.version = wire.V311
 		if !b.defect(versionRefusedSilently) { // v311:MQTT-3.1.2-2
