@@ -10,6 +10,7 @@ import (
 	"github.com/onsi/gomega/types"
 
 	"github.com/mqttspec/mqttspec/harness/req"
+	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
 
@@ -20,23 +21,23 @@ type stop struct {
 	own     bool // our own defect
 }
 
-// statement resolves an id argument to a claimed statement of the running version. Anything else is a defect of the
-// spec.
-func (e *environment) statement(id string) req.ID {
-	resolved := id
-	if strings.Contains(id, "|") {
-		for one := range strings.SplitSeq(id, "|") {
-			if strings.HasPrefix(one, prefixOf(e.item.Version)) {
-				resolved = one
-			}
+// statements resolves an id argument to claimed statements of the running version: one id, or several with spaces
+// between where their breaches look alike from outside, or a [Twin] of those. Anything else is a defect of the spec.
+func (e *environment) statements(id string) (ids []req.ID) {
+	if v5, v311, twin := strings.Cut(id, "|"); twin {
+		id = v5
+		if e.item.Version == wire.V311 {
+			id = v311
 		}
-	} else if !strings.Contains(id, ":") {
-		resolved = prefixOf(e.item.Version) + id
 	}
-	if !slices.Contains(e.item.Claims, req.ID(resolved)) {
-		panic(stop{reports.Inconclusive, fmt.Sprintf("spec %s does not claim %s", e.item.Key(), resolved), true})
+	for one := range strings.FieldsSeq(id) {
+		qualified := req.ID(prefixOf(e.item.Version) + one)
+		if !slices.Contains(e.item.Claims, qualified) {
+			panic(stop{reports.Inconclusive, fmt.Sprintf("spec %s does not claim %s", e.item.Key(), qualified), true})
+		}
+		ids = append(ids, qualified)
 	}
-	return req.ID(resolved)
+	return ids
 }
 
 // match applies a matcher; one that cannot judge the value is a defect of the spec.
@@ -58,21 +59,31 @@ func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
 // ends. The id must be claimed by the spec.
 func Must(ctx context.Context, id, what string, actual any, m types.GomegaMatcher) {
 	e := from(ctx)
-	r := reports.Requirement{ID: e.statement(id), Verdict: reports.Pass, Text: what}
+	ids := e.statements(id)
 	ok, observed := match(actual, m)
-	if ok {
-		e.require(r)
-		return
+	if !ok {
+		e.broken(ids, what, observed)
 	}
-	e.broken(r, observed)
+	e.kept(ids, what)
 }
 
-// broken records a failure of r and ends the body.
-func (e *environment) broken(r reports.Requirement, observed string) {
-	r.Verdict, r.Expected, r.Observed = reports.Fail, r.Text, observed
-	e.require(r)
-	e.log.Note("✗ " + string(r.ID) + ": " + r.Text)
-	panic(stop{verdict: reports.Fail, reason: fmt.Sprintf("%s: %s — %s", r.ID, r.Text, observed)})
+// kept records that the statements were looked at and found kept.
+func (e *environment) kept(ids []req.ID, what string) {
+	for _, id := range ids {
+		e.require(reports.Requirement{ID: id, Verdict: reports.Pass, Text: what})
+	}
+}
+
+// broken records that the statements were broken and ends the body.
+func (e *environment) broken(ids []req.ID, expected, observed string) {
+	names := make([]string, 0, len(ids))
+	for _, id := range ids {
+		e.require(reports.Requirement{ID: id, Verdict: reports.Fail, Text: expected, Expected: expected, Observed: observed})
+		names = append(names, string(id))
+	}
+	reason := fmt.Sprintf("%s: %s — %s", strings.Join(names, ", "), expected, observed)
+	e.log.Note("✗ " + reason)
+	panic(stop{verdict: reports.Fail, reason: reason})
 }
 
 // Should says what statement id recommends, or with an empty id what nearly all expect of a target. If the matcher does
@@ -81,7 +92,7 @@ func Should(ctx context.Context, id, what string, actual any, m types.GomegaMatc
 	e := from(ctx)
 	r := reports.Requirement{Verdict: reports.Warning, Text: what}
 	if id != "" {
-		r.ID = e.statement(id)
+		r.ID = e.statements(id)[0]
 	}
 	ok, observed := match(actual, m)
 	if !ok {
@@ -89,14 +100,14 @@ func Should(ctx context.Context, id, what string, actual any, m types.GomegaMatc
 		e.warn(r)
 		return false
 	}
-	e.followed(what)
+	e.followed(r)
 	return true
 }
 
-// followed notes that a recommendation was followed. It stands without the statement: a check that cannot fail a
-// statement does not count as its proof either.
-func (e *environment) followed(what string) {
-	e.require(reports.Requirement{Verdict: reports.Pass, Text: what})
+// followed notes that a recommendation was followed.
+func (e *environment) followed(r reports.Requirement) {
+	r.Verdict, r.Advisory = reports.Pass, true
+	e.require(r)
 }
 
 // Record notes a behaviour that the standard leaves to the implementer.
@@ -111,11 +122,16 @@ func Record(ctx context.Context, key, value string) {
 // blocked, or under [Owed] the statement is broken.
 func Step(ctx context.Context, what string, actual any, m types.GomegaMatcher) {
 	if ok, observed := match(actual, m); !ok {
-		fail(ctx, "%s: %s", what, observed)
+		fail(ctx, what, "%s", observed)
 		return
 	}
-	if id, ok := ctx.Value(owedKey{}).(req.ID); ok {
-		from(ctx).require(reports.Requirement{ID: id, Verdict: reports.Pass, Text: what})
+	kept(ctx, what)
+}
+
+// kept notes that a step succeeded, if it was owed.
+func kept(ctx context.Context, what string) {
+	if ids, ok := ctx.Value(owedKey{}).([]req.ID); ok {
+		from(ctx).kept(ids, what)
 	}
 }
 
@@ -136,48 +152,51 @@ type owedKey struct{}
 // Owed returns a context for steps that are owed under statement id: one that fails breaks the statement instead of
 // blocking the spec.
 func Owed(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, owedKey{}, from(ctx).statement(id))
+	return context.WithValue(ctx, owedKey{}, from(ctx).statements(id))
 }
 
-// fail ends the body because a step failed.
-func fail(ctx context.Context, format string, args ...any) {
+// unowed undoes [Owed] for steps that the statement does not speak of.
+func unowed(ctx context.Context) context.Context { return context.WithValue(ctx, owedKey{}, nil) }
+
+// fail ends the body because a step failed: expected says in words what it wanted, the rest what was observed.
+func fail(ctx context.Context, expected, format string, args ...any) {
 	if cause := context.Cause(ctx); cause != nil {
 		panic(stop{verdict: reports.Inconclusive, reason: "ended: " + cause.Error()})
 	}
 	reason := fmt.Sprintf(format, args...)
-	if id, ok := ctx.Value(owedKey{}).(req.ID); ok {
-		from(ctx).broken(reports.Requirement{ID: id, Text: "the target owes this step"}, reason)
+	if ids, ok := ctx.Value(owedKey{}).([]req.ID); ok {
+		from(ctx).broken(ids, expected, reason)
 	}
-	from(ctx).log.Note("blocked: " + reason)
-	panic(stop{verdict: reports.Inconclusive, reason: "blocked: " + reason})
+	reason = "blocked: " + expected + " — " + reason
+	from(ctx).log.Note(reason)
+	panic(stop{verdict: reports.Inconclusive, reason: reason})
 }
 
 // MustBetween is [Must] for a time: it lies between earliest and latest, both included. If it does not, but our own
 // timers were late by more than a quarter of the window while the spec ran, the spec is inconclusive.
 func MustBetween(ctx context.Context, id, what string, got, earliest, latest time.Duration) {
 	e := from(ctx)
-	r := reports.Requirement{ID: e.statement(id), Verdict: reports.Pass, Text: bounds(what, earliest, latest)}
-	if got >= earliest && got <= latest {
-		e.require(r)
-		return
+	ids, expected := e.statements(id), bounds(what, earliest, latest)
+	if got < earliest || got > latest {
+		e.doubt(got, earliest, latest)
+		e.broken(ids, expected, "after "+round(got))
 	}
-	e.doubt(got, earliest, latest)
-	e.broken(r, "after "+round(got))
+	e.kept(ids, expected)
 }
 
 // ShouldBetween is [Should] for a time, in the way of [MustBetween].
 func ShouldBetween(ctx context.Context, id, what string, got, earliest, latest time.Duration) bool {
 	e := from(ctx)
+	r := reports.Requirement{Verdict: reports.Warning, Text: bounds(what, earliest, latest)}
+	if id != "" {
+		r.ID = e.statements(id)[0]
+	}
 	if got >= earliest && got <= latest {
-		e.followed(bounds(what, earliest, latest))
+		e.followed(r)
 		return true
 	}
 	e.doubt(got, earliest, latest)
-	r := reports.Requirement{Verdict: reports.Warning, Text: bounds(what, earliest, latest), Observed: "after " + round(got)}
-	if id != "" {
-		r.ID = e.statement(id)
-	}
-	r.Expected = r.Text
+	r.Expected, r.Observed = r.Text, "after "+round(got)
 	e.warn(r)
 	return false
 }

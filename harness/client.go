@@ -89,8 +89,9 @@ func Connect(ctx context.Context, p wire.Connect, via ...*netfault.Link) *Client
 	c := Open(ctx, p.ClientID, via...)
 	answer := c.Handshake(ctx, p)
 	if answer.ReasonCode != wire.Success {
-		fail(ctx, "CONNECT was refused: %s", codeName(answer.ReasonCode, wire.CONNACK, c.version))
+		fail(ctx, c.Name+" is accepted", "CONNACK %s", codeName(answer.ReasonCode, wire.CONNACK, c.version))
 	}
+	kept(ctx, c.Name+" is accepted")
 	asked := p.Properties.Int(wire.PropSessionExpiryInterval, 0)
 	if granted := answer.Properties.Int(wire.PropSessionExpiryInterval, asked); c.version == wire.V5 && granted < asked {
 		SkipIf(ctx, true, fmt.Sprintf("the server keeps sessions for %d s at most (CONNACK), %d s are needed", granted, asked))
@@ -291,8 +292,9 @@ func (c *Client) Disconnect(ctx context.Context, edit ...func(*wire.Disconnect))
 // Closed waits until the Network Connection has ended; the step fails if it stays open.
 func (c *Client) Closed(ctx context.Context) {
 	if _, ok := c.ClosedWithin(ctx, c.e.timing.Reply); !ok {
-		fail(ctx, "the Network Connection of %s is still open after %s", c.Name, c.e.timing.Reply)
+		fail(ctx, "the Network Connection of "+c.Name+" is closed", "it is still open after %s", c.e.timing.Reply)
 	}
+	kept(ctx, "the Network Connection of "+c.Name+" is closed")
 }
 
 // ClosedWithin waits at most d for the end of the Network Connection. It returns how long that took from now, or
@@ -303,13 +305,16 @@ func (c *Client) ClosedWithin(ctx context.Context, d time.Duration) (time.Durati
 	defer t.Stop()
 	select {
 	case <-c.done:
-		return max(0, c.endTime().Sub(start)), true
 	case <-t.C:
-		return d, false
+		select {
+		case <-c.done: // both were ready: what has happened counts
+		default:
+			return d, false
+		}
 	case <-ctx.Done():
-		fail(ctx, "")
+		fail(ctx, "", "")
 	}
-	return 0, false
+	return max(0, c.endTime().Sub(start)), true
 }
 
 func (c *Client) endTime() time.Time {

@@ -101,18 +101,24 @@ func (e *environment) name(clientID string) string {
 	return n
 }
 
-// Go runs f in a goroutine of the environment. A panic in it ends the spec with a defect of our own, not the process.
+// guard runs f, which is a goroutine of the environment. A panic in it makes the row a defect of our own instead of
+// ending the process.
 func (e *environment) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.mu.Lock()
-			if e.crashed == "" {
-				e.crashed = fmt.Sprintf("panic: %v\n%s", p, debug.Stack())
-			}
-			e.mu.Unlock()
+			e.crash(p, debug.Stack())
 		}
 	}()
 	f()
+}
+
+// crash notes a panic in a goroutine of the environment.
+func (e *environment) crash(value any, stack []byte) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.crashed == "" {
+		e.crashed = fmt.Sprintf("panic: %v\n%s", value, stack)
+	}
 }
 
 // maxIDLength is how long a Client Identifier may be that every server must accept (MQTT-3.1.3-5).
@@ -147,6 +153,7 @@ func Link(ctx context.Context) *netfault.Link {
 	name := fmt.Sprintf("link%d", len(e.links)+1)
 	e.mu.Unlock()
 	l := netfault.NewLink(func(c context.Context) (net.Conn, error) { return e.target.Dial(c) }, e.log, name)
+	l.OnPanic = func(value any, stack []byte) { e.crash(value, stack) }
 	e.mu.Lock()
 	e.links = append(e.links, l)
 	e.mu.Unlock()
@@ -162,9 +169,9 @@ func Fired(ctx context.Context, r *netfault.Rule) {
 	select {
 	case <-r.Fired():
 	case <-t.C:
-		fail(ctx, "the packet that %v waits for did not come within %s", r, e.timing.Reply)
+		fail(ctx, fmt.Sprintf("a packet comes for the fault %v", r), "none within %s", e.timing.Reply)
 	case <-ctx.Done():
-		fail(ctx, "")
+		fail(ctx, "", "")
 	}
 }
 
@@ -178,7 +185,7 @@ func Wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-t.C:
 	case <-ctx.Done():
-		fail(ctx, "")
+		fail(ctx, "", "")
 	}
 }
 

@@ -46,7 +46,7 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 		case <-t.C:
 			return arrival{}, Silent
 		case <-ctx.Done():
-			fail(ctx, "")
+			fail(ctx, "", "")
 		}
 	}
 }
@@ -76,9 +76,11 @@ func Next[P wire.Packet](ctx context.Context, c *Client) P {
 // NextWhere waits for the next packet of type P that where accepts. The step fails if none comes in time.
 func NextWhere[P wire.Packet](ctx context.Context, c *Client, where func(P) bool) P {
 	p, o := TryWhere(ctx, c, c.e.timing.Reply, where)
+	expected := fmt.Sprintf("%s gets a %v", c.Name, p.Type())
 	if o != Arrived {
-		fail(ctx, "%s got no %v: %s", c.Name, p.Type(), c.why(o))
+		fail(ctx, expected, "%s", c.why(o))
 	}
+	kept(ctx, expected)
 	return p
 }
 
@@ -137,10 +139,11 @@ func (c *Client) Acknowledge(ctx context.Context, p wire.Publish) {
 	}
 }
 
-// Receive waits for the next PUBLISH and acknowledges it. The step fails if none comes in time.
+// Receive waits for the next PUBLISH and acknowledges it. The step fails if none comes in time. Under [Owed] the
+// PUBLISH is owed, not the packets that complete its exchange.
 func (c *Client) Receive(ctx context.Context) wire.Publish {
 	p := c.ReceivePublish(ctx)
-	c.Acknowledge(ctx, p)
+	c.Acknowledge(unowed(ctx), p)
 	return p
 }
 

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
@@ -50,7 +51,7 @@ func (c *Client) Complete(ctx context.Context, p wire.Publish) {
 
 func (c *Client) accepted(ctx context.Context, code wire.ReasonCode, t wire.Type) {
 	if code.Failed() {
-		fail(ctx, "PUBLISH was refused: %v %s", t, codeName(code, t, c.protocol()))
+		fail(ctx, "the PUBLISH is accepted", "%v %s", t, codeName(code, t, c.protocol()))
 	}
 }
 
@@ -70,17 +71,18 @@ func Identified(n uint32) func(*wire.Subscribe) {
 	return func(s *wire.Subscribe) { s.Properties = s.Properties.With(wire.SubscriptionIdentifier(n)) }
 }
 
-// Subscribe subscribes to one Topic Filter and waits for the SUBACK. The step fails if the subscription is not granted
-// at the QoS asked for.
-func (c *Client) Subscribe(ctx context.Context, filter string, qos wire.QoS, edit ...func(*wire.Subscribe)) {
+// Subscribe subscribes to one Topic Filter, waits for the SUBACK and returns the QoS that was granted, which may be
+// lower than that asked for. The step fails if the subscription is refused.
+func (c *Client) Subscribe(ctx context.Context, filter string, qos wire.QoS, edit ...func(*wire.Subscribe)) wire.QoS {
 	p := wire.Subscribe{Subscriptions: []wire.Subscription{{Filter: filter, QoS: qos}}}
 	for _, f := range edit {
 		f(&p)
 	}
 	a := c.SubscribeTo(ctx, p)
-	if len(a.ReasonCodes) != 1 || a.ReasonCodes[0] != wire.ReasonCode(qos) {
-		fail(ctx, "SUBSCRIBE to %q at QoS %d was answered by %v", filter, qos, a.ReasonCodes)
+	if len(a.ReasonCodes) != 1 || a.ReasonCodes[0] > wire.ReasonCode(qos) {
+		fail(ctx, fmt.Sprintf("the subscription to %q is granted at QoS %d or lower", filter, qos), "SUBACK %v", a.ReasonCodes)
 	}
+	return wire.QoS(a.ReasonCodes[0])
 }
 
 // SubscribeTo sends a SUBSCRIBE with a new Packet Identifier and returns the SUBACK, whatever its Reason Codes are.

@@ -54,9 +54,9 @@ func prefixOf(v wire.Version) string {
 	return "v5:"
 }
 
-// Twin is an id argument for [Must], [Should] and [Owed] in specs of both versions: the statement v5 when the spec runs
-// in 5.0 and v311 when it runs in 3.1.1.
-func Twin(v5, v311 string) string { return "v5:" + v5 + "|v311:" + v311 }
+// Twin is an id argument for [Must], [Should] and [Owed] in specs of both versions: v5 when the spec runs in 5.0 and
+// v311 when it runs in 3.1.1.
+func Twin(v5, v311 string) string { return v5 + "|" + v311 }
 
 // Definition is a spec. Make it with [Spec].
 type Definition struct {

@@ -80,7 +80,7 @@ func report(t *testing.T, row reports.Row) {
 	}
 	switch row.Verdict {
 	case reports.Fail, reports.Inconclusive:
-		t.Errorf("%s: %s\n%s", row.Verdict, row.Reason, timeline(row))
+		t.Errorf("%s: %s\n%s", row.Verdict, row.Reason, Timeline(row))
 	case reports.Warning:
 		t.Logf("warning: %s", row.Reason)
 	case reports.Skip:
@@ -88,8 +88,8 @@ func report(t *testing.T, row reports.Row) {
 	}
 }
 
-// timeline is a row's trace as text.
-func timeline(row reports.Row) string {
+// Timeline is a row's trace as text.
+func Timeline(row reports.Row) string {
 	var b strings.Builder
 	for _, e := range row.Trace {
 		fmt.Fprintf(&b, "%10.3fs %-10s %1s %-6s %s %s\n", e.At.Seconds(), e.Conn, e.Dir, e.Kind, e.Text, e.Bad)

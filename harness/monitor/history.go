@@ -28,9 +28,11 @@ type Conn struct {
 	Records []Record     // in the order of the trace, both directions
 	Connect *wire.Connect
 	Connack *wire.Connack // the first one after it
-	// Disturbed tells that a fault was armed or fired on the way: silence and lateness prove nothing.
+	// Disturbed tells that a fault was armed or fired on the way: silence and lateness prove nothing. On a connection
+	// through a proxy any fault of the trace may have been there: a link has a name of its own.
 	Disturbed bool
 
+	proxied   bool
 	connectAt int // index in Records, -1 if there is none
 	connackAt int
 	trusted   int // the number of records before the first after which the state of the other side is a guess
@@ -83,6 +85,7 @@ func newHistory(events []trace.Event, judged wire.Sender) *History {
 			open[e.Conn] = c
 			h.Conns = append(h.Conns, c)
 		}
+		c.proxied = c.proxied || e.Leg != trace.Direct
 		switch e.Kind {
 		case trace.Packet, trace.Bytes:
 			c.add(e, judged)
@@ -100,7 +103,7 @@ func newHistory(events []trace.Event, judged wire.Sender) *History {
 			c.Records[0].Loose || wire.TypeOf(c.Records[0].Raw[0]) == wire.CONNECT
 	})
 	for _, c := range h.Conns {
-		c.Disturbed = disturbed[baseName(c.Name)] || disturbed[""]
+		c.Disturbed = disturbed[baseName(c.Name)] || disturbed[""] || c.proxied && len(disturbed) > 0
 		c.trusted = c.trust(judged)
 		if id := c.clientID(); id != "" {
 			h.clients[id] = append(h.clients[id], c)

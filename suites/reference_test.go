@@ -1,0 +1,96 @@
+package suites_test
+
+import (
+	"net"
+	"testing"
+
+	"github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/req"
+	broker "github.com/mqttspec/mqttspec/reference-broker"
+	"github.com/mqttspec/mqttspec/reports"
+	"github.com/mqttspec/mqttspec/suites"
+)
+
+// reference starts the reference broker with a configuration.
+func reference(config broker.Config) suites.Start {
+	return func(t *testing.T) (func(net.Conn), func()) {
+		b, err := broker.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.ServeConn, func() {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// items is the whole list.
+func items(t *testing.T) []harness.Item {
+	t.Helper()
+	all, err := harness.Compile(suites.All(), suites.Versions...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// failed returns the statements that a row says are broken.
+func failed(row reports.Row) (ids []req.ID) {
+	for _, r := range row.Requirements {
+		if r.Verdict == reports.Fail {
+			ids = append(ids, r.ID)
+		}
+	}
+	for _, f := range row.Findings {
+		if f.Verdict == reports.Fail {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}
+
+// TestReferenceConforms runs every spec in virtual time against the reference broker as it is: each passes, and has
+// looked at every statement that it claims.
+func TestReferenceConforms(t *testing.T) {
+	for n, i := range items(t) {
+		t.Run(i.Key(), func(t *testing.T) {
+			row := suites.Virtual(t, i, n, reference(broker.Config{}))
+			if row.Verdict != reports.Pass && row.Verdict != reports.Behaviour {
+				t.Errorf("%s: %s\n%s", row.Verdict, row.Reason, suites.Timeline(row))
+			}
+			for _, f := range row.Findings {
+				t.Errorf("monitor %s: %s\n%s", f.ID, f.Text, suites.Timeline(row))
+			}
+			looked := map[req.ID]bool{}
+			for _, r := range row.Requirements {
+				looked[r.ID] = true
+			}
+			for _, id := range i.Claims.Of(i.Version) {
+				if !looked[id] {
+					t.Errorf("the spec claims %s and has not looked at it", id)
+				}
+			}
+		})
+	}
+}
+
+// TestTolerances runs every spec against the reference broker with each choice that the standard leaves open: nothing
+// fails.
+func TestTolerances(t *testing.T) {
+	all := items(t)
+	for _, tolerance := range broker.Tolerances() {
+		t.Run(tolerance.Name, func(t *testing.T) {
+			t.Parallel()
+			for n, i := range all {
+				row := suites.Virtual(t, i, n, reference(broker.Config{Tolerances: []string{tolerance.Name}}))
+				if ids := failed(row); len(ids) > 0 || row.OwnDefect {
+					t.Errorf("%s: %v %s\n%s", i.Key(), ids, row.Reason, suites.Timeline(row))
+				} else if row.Verdict == reports.Inconclusive {
+					t.Errorf("%s cannot be decided on a broker that conforms: %s\n%s", i.Key(), row.Reason, suites.Timeline(row))
+				}
+			}
+		})
+	}
+}
