@@ -27,6 +27,7 @@ const (
 	keepAliveNever             defect = "keep-alive-never"
 	keepAliveLate              defect = "keep-alive-late"
 	keepAliveCountsOnlyPingreq defect = "keep-alive-counts-only-pingreq"
+	keepAliveIgnoresPingreq    defect = "keep-alive-ignores-pingreq"
 	keepAliveCountsOwnPackets  defect = "keep-alive-counts-own-packets"
 	keepAlive0Closes           defect = "keep-alive-0-closes"
 	keepAliveOverflows         defect = "keep-alive-overflows"
@@ -85,6 +86,8 @@ var willDefects = []defectRow{
 		"A silent client is disconnected after six Keep Alives."},
 	{keepAliveCountsOnlyPingreq, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
 		"Only PINGREQ counts as a sign of life."},
+	{keepAliveIgnoresPingreq, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
+		"A PINGREQ does not count as a sign of life."},
 	{keepAliveCountsOwnPackets, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
 		"What the server sends counts as a sign of life."},
 	{keepAlive0Closes, "v5:U5-045 v311:U3-001",

@@ -55,6 +55,9 @@ func (c *conn) alive(p wire.Packet) {
 	if c.b.defect(keepAliveCountsOnlyPingreq) && p.Type() != wire.PINGREQ { // v5:MQTT-3.1.2-22, v311:MQTT-3.1.2-24
 		return
 	}
+	if c.b.defect(keepAliveIgnoresPingreq) && p.Type() == wire.PINGREQ { // v5:MQTT-3.1.2-22, v311:MQTT-3.1.2-24
+		return
+	}
 	c.lastPacket = time.Now()
 }
 
