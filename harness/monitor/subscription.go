@@ -150,9 +150,9 @@ func (s *subscriptions) answer(p wire.Suback) {
 func (s *subscriptions) publish(now session, c *Conn, r *Record, p wire.Publish) {
 	topic := p.Topic
 	if a, ok := p.Properties.Get(wire.PropTopicAlias); ok && s.aliases != nil {
-		if topic == "" {
-			topic = s.aliases[a.Int]
-		} else {
+		if topic == "" && a.Int <= c.limit(wire.FromServer, wire.PropTopicAliasMaximum, 0) {
+			topic = s.aliases[a.Int] // what an alias means that must not be sent, is anybody's guess
+		} else if topic != "" {
 			s.aliases[a.Int] = topic
 		}
 	}
