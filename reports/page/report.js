@@ -41,7 +41,7 @@ function link(changes, from = {}) {
   return '#' + next.view + (q.size ? '?' + q : '');
 }
 const FILTERS = ['v', 'mqtt', 'level', 'sec', 'q'];
-const filters = () => Object.fromEntries(FILTERS.map(k => [k, S[k]]));
+const filters = () => /^spec/.test(S.view) ? Object.fromEntries(FILTERS.map(k => [k, S[k]])) : {}; // other views use them in their own way
 function set(changes) { history.replaceState(null, '', link(changes, S)); readHash(); render(); }
 const specLink = (r, e = '') => link({ ...filters(), view: 'spec', id: r.s.id, r: r.i, e });
 
@@ -98,7 +98,7 @@ function specsView() {
       wanted.has(v) ? wanted.delete(v) : wanted.add(v);
       set({ v: [...wanted].join(',') });
     }, mark(v), cls(v))))),
-    targetsTable(), h('h2', {}, 'Specs'));
+    targetsTable(), h('div', { class: 'again' }, command(D.run.command), h('a', { href: link({ view: 'run' }) }, 'capabilities observed')), h('h2', {}, 'Specs'));
   const sections = [...new Set(D.specs.map(s => s.section))];
   const theme = h('select', { 'aria-label': 'Theme', onchange: e => set({ sec: e.target.value }) }, h('option', { value: '' }, 'All themes'),
     sections.map(s => h('option', { value: s, selected: s === S.sec }, s)));
@@ -185,7 +185,7 @@ async function specView() {
   const s = specs.get(S.id);
   if (!s) { main.append(empty('There is no spec ' + S.id + ' in this report.')); return; }
   const r = s.results.find(x => String(x.i) === S.r) || s.results[0];
-  const ids = order.length ? order : [...specs.keys()], at = ids.indexOf(s.id);
+  const ids = order.includes(s.id) ? order : [...specs.keys()], at = ids.indexOf(s.id);
   const go = d => { const next = specs.get(ids[at + d]); return next && specLink(next.results.find(x => x.verdict === worst(next.results.map(y => y.verdict)))); };
   const step = (d, label) => go(d) && h('a', { href: go(d), id: d < 0 ? 'prev' : 'next' }, label);
   main.append(h('div', { class: 'pager' }, h('a', { href: link({ ...filters(), view: 'specs' }), id: 'back' }, '← All specs'), h('span', { class: 'gap' }), step(-1, '‹ previous'), step(1, 'next ›')),
