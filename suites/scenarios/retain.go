@@ -40,7 +40,7 @@ var Retained = Section("Retained messages",
 		func(ctx context.Context) { lateAtEachQoS(ctx, q2) }, Needs(RetainedMessages, QoS2)),
 
 	Spec("RT-02", "replaces a retained message as a whole, properties included",
-		Both(V5("MQTT-3.3.1-5"), V311("MQTT-3.3.1-5", "MQTT-3.3.1-6")),
+		Both(V5("MQTT-3.3.1-5"), V311("MQTT-3.3.1-5")),
 		func(ctx context.Context) {
 			topic := Topic(ctx, "a")
 			keep(ctx, topic, "the old message", q1, With(wire.PayloadFormatIndicator(1), wire.ContentType("text/old"),
@@ -50,7 +50,7 @@ var Retained = Section("Retained messages",
 			c.Subscribe(ctx, topic, q1)
 			p := c.Receive(Owed(ctx, stored))
 			Must(ctx, stored, "a late subscriber gets the new message", string(p.Payload), Equal("new"))
-			Must(ctx, Twin("MQTT-3.3.1-5", "MQTT-3.3.1-6"), "it does not get the old one as well", Payloads(c.rest(ctx, topic)), Not(ContainElement("the old message")))
+			Must(ctx, stored, "it does not get the old one as well", Payloads(c.rest(ctx, topic)), Not(ContainElement("the old message")))
 			if Version(ctx) == wire.V5 {
 				Must(ctx, stored, "the new message has its own User Property", p.Properties.All(wire.PropUserProperty),
 					Equal(wire.Properties{wire.UserProperty("message", "new")}))
@@ -167,14 +167,23 @@ var Retained = Section("Retained messages",
 		func(ctx context.Context) {
 			c := Connect(ctx, Clean(ctx, "me"))
 			c.Subscribe(ctx, Topic(ctx, "a"), q1, RetainHandling(wire.NoRetained))
-			c.Send(ctx, wire.Subscribe{PacketID: c.NewID(), Subscriptions: []wire.Subscription{{Filter: Topic(ctx, "b"), QoS: q1, RetainHandling: 3}}})
+			wrong := wire.Subscribe{PacketID: c.NewID(), Subscriptions: []wire.Subscription{{Filter: Topic(ctx, "b"), QoS: q1, RetainHandling: 3}}}
+			c.Send(ctx, wrong)
+			_, o := TryWhere(ctx, c, Timings(ctx).Reply, func(a wire.Suback) bool { return a.PacketID == wrong.PacketID && !a.ReasonCodes[0].Failed() })
+			Must(ctx, "U5-026", "a SUBSCRIBE with Retain Handling 3 is not granted", o, Not(Equal(Arrived)))
 			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
-			Must(ctx, "U5-026", "the SUBSCRIBE is a Protocol Error, which ends the Network Connection", closed, BeTrue())
-			Must(ctx, "MQTT-4.13.1-1", "a Protocol Error ends the Network Connection", closed, BeTrue())
+			Must(ctx, "MQTT-4.13.1-1", "the Protocol Error ends the Network Connection", closed, BeTrue())
 		}),
 
-	Spec("RT-10", "sends retained messages for a SUBSCRIBE, not for a session that is resumed",
-		Both(V5("MQTT-3.3.1-9", "MQTT-3.3.1-10", "MQTT-3.3.1-11"), V311("MQTT-3.3.1-6")), resumeWithoutSubscribe, Needs(RetainedMessages)),
+	Spec("RT-10-0", "sends retained messages for a SUBSCRIBE, not for a session that is resumed (Retain Handling 0)",
+		Both(V5("MQTT-3.3.1-9"), V311("MQTT-3.3.1-6")),
+		func(ctx context.Context) { resumeWithoutSubscribe(ctx, wire.SendRetained, sentNew) }, Needs(RetainedMessages)),
+
+	Spec("RT-10-1", "sends retained messages for a new subscription, not for a session that is resumed (Retain Handling 1)", V5("MQTT-3.3.1-10"),
+		func(ctx context.Context) { resumeWithoutSubscribe(ctx, wire.SendRetainedIfNew, "MQTT-3.3.1-10") }, Needs(RetainedMessages)),
+
+	Spec("RT-10-2", "sends no retained messages for a session that is resumed (Retain Handling 2)", V5("MQTT-3.3.1-11"),
+		func(ctx context.Context) { resumeWithoutSubscribe(ctx, wire.NoRetained, "MQTT-3.3.1-11") }, Needs(RetainedMessages)),
 
 	Spec("RT-11-0", "sends live messages with RETAIN 0 (Retain As Published 0)",
 		Both(V5("MQTT-3.3.1-12"), V311("MQTT-3.3.1-9")),

@@ -103,7 +103,8 @@ func lateAtEachQoS(ctx context.Context, qos wire.QoS) {
 	for _, granted := range []wire.QoS{q0, q1, q2} {
 		c := lateSubscriber(ctx, fmt.Sprint("late", granted))
 		subscribeAt(ctx, c.Client, topic, granted)
-		p := c.Receive(Owed(ctx, stored))
+		p := c.ReceivePublish(Owed(ctx, stored))
+		c.Acknowledge(ctx, p)
 		Must(ctx, stored, "a late subscriber gets the retained message", string(p.Payload), Equal("kept"))
 		Must(ctx, flagged, fmt.Sprintf("it has RETAIN 1 for a new subscription of QoS %d", granted), p.Retain, BeTrue())
 		Must(ctx, lowerQoS, fmt.Sprintf("a retained message of QoS %d has the lower QoS for a subscription of QoS %d", qos, granted),
@@ -134,53 +135,57 @@ func plainChangesNothing(ctx context.Context, payload string) {
 	Must(ctx, plainUnkept, "the message with RETAIN 0 is not stored", Payloads(c.rest(ctx, topic)), Not(ContainElement(payload)))
 }
 
-// repeatInTheFlow repeats a subscription while messages come, none of which may be lost.
+// repeatInTheFlow repeats a subscription while messages come, none of which may be lost. Where the target takes the
+// Receive Maximum into account (5.0), nearly all have to wait in the meantime; that this alone loses none is shown first.
 func repeatInTheFlow(ctx context.Context) {
+	const n = 30
 	topic := Topic(ctx, "a")
 	keep(ctx, topic+"/kept", "kept", q1)
-	c := Connect(ctx, Clean(ctx, "sub"))
+	me := Clean(ctx, "sub")
+	me.Properties = wire.Properties{wire.ReceiveMaximum(2)}
+	c := Connect(ctx, me)
 	c.Subscribe(ctx, topic+"/#", q1)
 	p := Connect(ctx, Clean(ctx, "pub"))
-	var published []string
-	for i := range 30 {
-		again := wire.Subscribe{PacketID: c.NewID(), Subscriptions: []wire.Subscription{{Filter: topic + "/#", QoS: q1}}}
-		c.Send(ctx, again)
-		published = append(published, fmt.Sprint("m", i))
-		p.Publish(ctx, topic+"/live", published[i], q1)
-		NextWhere(ctx, c, func(a wire.Suback) bool { return a.PacketID == again.PacketID })
+	flow := func(name string, before func(i int)) (published []string) {
+		for i := range n {
+			before(i)
+			published = append(published, fmt.Sprint(name, i))
+			p.Publish(ctx, topic+"/live", published[i], q1)
+		}
+		return published
 	}
-	p.Publish(ctx, topic+"/live", "last", q1)
-	got := firsts(Payloads(c.ReceiveUntil(Owed(ctx, sentAgain), "last")))
-	got = slices.DeleteFunc(got, func(s string) bool { return s == "kept" })
-	Must(ctx, sentAgain, "all messages come that were published while the subscription was repeated", got, Equal(append(published, "last")))
+	live := func(ctx context.Context, last string) []string {
+		return firsts(slices.DeleteFunc(Payloads(c.ReceiveUntil(ctx, last)), func(s string) bool { return s == "kept" }))
+	}
+	control := flow("control", func(int) {})
+	Step(ctx, "all messages come while nothing happens to the subscription", live(ctx, control[n-1]), Equal(control))
+
+	const firstID = 40_000 // far from the Packet Identifiers that the target is likely to use
+	published := flow("m", func(i int) {
+		c.Send(ctx, wire.Subscribe{PacketID: uint16(firstID + i), Subscriptions: []wire.Subscription{{Filter: topic + "/#", QoS: q1}}})
+	})
+	for i := range n {
+		a := NextWhere(ctx, c, func(a wire.Suback) bool { return a.PacketID == uint16(firstID+i) })
+		Step(ctx, "the repeated subscription is granted", a.ReasonCodes, Equal([]wire.ReasonCode{wire.GrantedQoS1}))
+	}
+	Must(ctx, sentAgain, "all messages come that were published while the subscription was repeated",
+		live(Owed(ctx, sentAgain), published[n-1]), Equal(published))
 }
 
-// resumeWithoutSubscribe resumes a session whose subscriptions match retained messages.
-func resumeWithoutSubscribe(ctx context.Context) {
-	me := Persistent(ctx, "me", 300)
-	handlings := []wire.RetainHandling{wire.SendRetained}
-	ids := []string{sentNew, "MQTT-3.3.1-10", "MQTT-3.3.1-11"}
-	if Version(ctx) == wire.V5 {
-		handlings = append(handlings, wire.SendRetainedIfNew, wire.NoRetained)
-	}
+// resumeWithoutSubscribe resumes a session with a subscription that matches a retained message.
+func resumeWithoutSubscribe(ctx context.Context, handling wire.RetainHandling, id string) {
+	me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
+	keep(ctx, topic, "kept", q1)
+	retainedIs(ctx, topic, "kept")
 	c := lateSubscriber(ctx, "", me)
-	for _, h := range handlings {
-		topic := Topic(ctx, fmt.Sprint("a", h))
-		keep(ctx, topic, "kept", q1)
-		c.Subscribe(ctx, topic, q1, RetainHandling(h))
-		if h != wire.NoRetained {
-			c.brings(ctx, ids[h], "a new subscription", "kept")
-		}
+	c.Subscribe(ctx, topic, q1, RetainHandling(handling))
+	if handling != wire.NoRetained {
+		c.brings(ctx, id, "a new subscription", "kept")
 	}
 	c.Disconnect(ctx)
 	c = lateSubscriber(ctx, "", me)
 	Step(ctx, "the session is resumed", c.Connack.SessionPresent, BeTrue())
-	for _, h := range handlings {
-		topic := Topic(ctx, fmt.Sprint("a", h))
-		got := slices.DeleteFunc(c.rest(ctx, topic), func(p wire.Publish) bool { return p.Topic != topic })
-		Must(ctx, ids[h], fmt.Sprintf("a resumed session gets no retained message by its subscription with Retain Handling %d", h),
-			Payloads(got), BeEmpty())
-	}
+	Must(ctx, id, "a resumed session gets no retained message by the subscription that it has", Payloads(c.rest(ctx, topic)), BeEmpty())
 }
 
 // eachFlag publishes to the topic "a" at QoS 0 and 1 with and without RETAIN and has each message judged.
@@ -215,7 +220,7 @@ func queuedFlags(ctx context.Context, edit ...func(*wire.Subscribe)) []wire.Publ
 	for len(got) < 2 {
 		got = append(got, c.Receive(ctx))
 	}
-	Step(ctx, "the queued messages come", Payloads(got), Equal([]string{"RETAIN 1", "RETAIN 0"}))
+	Step(ctx, "the queued messages come", Payloads(got), ConsistOf("RETAIN 1", "RETAIN 0"))
 	return got
 }
 
@@ -247,11 +252,11 @@ func findRetained(ctx context.Context, filter string, wanted ...string) {
 		c.Acknowledge(ctx, p)
 		note(p)
 	}
-	Must(ctx, sentNew, "the filter …/"+filter+" brings the retained messages of the topics that it matches", found, ContainElements(wanted))
+	Must(ctx, sentNew, "the filter …/"+filter+" brings retained messages", found, Not(BeEmpty()))
 	for _, p := range c.rest(ctx, Topic(ctx, wanted[0])) {
 		note(p)
 	}
-	Must(ctx, matching, "the filter …/"+filter+" brings those and no others", found, ConsistOf(wanted))
+	Must(ctx, matching, "the filter …/"+filter+" brings those of the topics that it matches, and no others", found, ConsistOf(wanted))
 	c.Disconnect(ctx)
 }
 
@@ -277,7 +282,8 @@ func withoutDollar(ctx context.Context, dollar, filter string) {
 		topics = append(topics, p.Topic)
 	}
 	Step(ctx, "the retained message of a topic without $ comes", topics, ContainElement(topic))
-	Must(ctx, "MQTT-4.7.2-1", "the filter "+filter+" brings nothing of topics that begin with $", topics, HaveEach(Not(HavePrefix("$"))))
+	topics = slices.DeleteFunc(topics, func(topic string) bool { return !strings.HasPrefix(topic, "$") })
+	Must(ctx, "MQTT-4.7.2-1", "the filter "+filter+" brings nothing of topics that begin with $", topics, BeEmpty())
 }
 
 // overlap subscribes with two filters that match a retained message, at QoS 1 and 0, in one SUBSCRIBE or in two.
