@@ -146,7 +146,7 @@ func judge(events []trace.Event) (findings []reports.Finding, exercised map[req.
 			exercised[r.ID] += r.Exercised
 		}
 		for _, v := range r.Violations {
-			findings = append(findings, reports.Finding{ID: r.ID, Verdict: findingVerdict(r.ID), Text: v.Text, Conn: v.Conn, EventSeq: v.Seq, Times: 1})
+			findings = append(findings, reports.Finding{ID: r.ID, Verdict: findingVerdict(r.ID), Text: v.Text, Conn: v.Conn, EventSeq: v.Seq, Times: v.Times})
 		}
 	}
 	return findings, exercised

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/gomega"
 
@@ -192,6 +193,103 @@ var CleanStart = Section("Clean Start and session identity",
 			Must(ctx, "MQTT-3.8.3-3", "the client's own message is not sent back (No Local)", string(live.Payload), Equal("live"))
 			judge("the live message", live)
 		}, Needs(RetainedMessages, QoS2, SubscriptionIdentifiers)),
+
+	Spec("CS-17", "closes the link at a second CONNECT and does not carry it out",
+		Both(V5("MQTT-3.1.0-2"), V311("MQTT-3.1.0-2")),
+		func(ctx context.Context) {
+			second := Twin("MQTT-3.1.0-2", "MQTT-3.1.0-2")
+			me, other, topic := Clean(ctx, "me"), Persistent(ctx, "other", 300), Topic(ctx, "a")
+			leave(ctx, other, topic)
+			c := Connect(ctx, me)
+			intruder := other
+			intruder.CleanStart = true
+			c.Send(ctx, intruder)
+			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+			Must(ctx, second, "the Network Connection is closed", closed, BeTrue())
+			publishOnce(ctx, topic, "queued")
+			Must(ctx, second, "the session that the second CONNECT named is untouched",
+				string(Connect(ctx, other).Receive(Owed(ctx, second)).Payload), Equal("queued"))
+		}),
+
+	Spec("CS-19", "resumes a session that holds only an unfinished QoS 2 exchange",
+		Both(V5("MQTT-4.3.3-10", "MQTT-3.1.2-5", "MQTT-3.2.2-3"), V311("MQTT-4.3.3-2", "MQTT-3.1.2-4", "MQTT-3.2.2-2")),
+		func(ctx context.Context) {
+			topic := Topic(ctx, "a")
+			witness := Connect(ctx, Clean(ctx, "witness"))
+			witness.Subscribe(ctx, topic, q2)
+			me := Persistent(ctx, "me", 300)
+			c := Connect(ctx, me)
+			p := wire.Publish{Topic: topic, QoS: q2, PacketID: 7, Payload: []byte("once")}
+			c.Send(ctx, p)
+			Next[wire.Pubrec](ctx, c)
+			c.Drop(ctx)
+			c = Connect(ctx, me)
+			p.Dup = true
+			c.PublishPacket(ctx, p)
+			publishOnce(ctx, topic, "sentinel")
+			deduplicated := Twin("MQTT-4.3.3-10 MQTT-3.1.2-5", "MQTT-4.3.3-2 MQTT-3.1.2-4")
+			Must(ctx, deduplicated, "the message that was sent twice under one Packet Identifier is delivered once",
+				Payloads(witness.ReceiveUntil(ctx, "sentinel")), Equal([]string{"once", "sentinel"}))
+			Must(ctx, Twin("MQTT-3.2.2-3", "MQTT-3.2.2-2"), "Session Present is 1, as the session is there", c.Connack.SessionPresent, BeTrue())
+		}, Needs(QoS2)),
+
+	Spec("CS-20", "gives a client without Client Identifier one of its own, or refuses it",
+		Both(V5("MQTT-3.1.3-6", "MQTT-3.1.3-7", "MQTT-3.2.2-16"), V311("MQTT-3.1.3-6")),
+		func(ctx context.Context) {
+			a, b := Open(ctx, "a"), Open(ctx, "b")
+			first := a.Handshake(ctx, wire.Connect{CleanStart: true})
+			second := b.Handshake(ctx, wire.Connect{CleanStart: true})
+			Record(ctx, "CONNECT with an empty Client Identifier", first.ReasonCode.Name(wire.CONNACK, Version(ctx)))
+			if first.ReasonCode != wire.Success {
+				_, closed := a.ClosedWithin(ctx, Timings(ctx).Reply)
+				Must(ctx, Twin("MQTT-3.1.3-6", "MQTT-3.1.3-6"), "a client that is refused is disconnected", closed, BeTrue())
+				return
+			}
+			Must(ctx, Twin("MQTT-3.1.3-6", "MQTT-3.1.3-6"), "two clients without Client Identifier are connected side by side",
+				second.ReasonCode == wire.Success && a.Alive(ctx) && b.Alive(ctx), BeTrue())
+			if Version(ctx) == wire.V311 {
+				return
+			}
+			id, other := first.Properties.Text(wire.PropAssignedClientIdentifier), second.Properties.Text(wire.PropAssignedClientIdentifier)
+			Must(ctx, "MQTT-3.2.2-16 MQTT-3.1.3-7", "CONNACK tells the Assigned Client Identifier", id, Not(BeEmpty()))
+			Must(ctx, "MQTT-3.2.2-16", "no two clients are assigned the same Client Identifier", id, Not(Equal(other)))
+			// who connects with the assigned identifier takes the connection over
+			Connect(ctx, wire.Connect{ClientID: id, CleanStart: true})
+			_, closed := a.ClosedWithin(ctx, Timings(ctx).Reply)
+			Must(ctx, "MQTT-3.1.3-7", "the Assigned Client Identifier is that of the connection", closed, BeTrue())
+		}),
+
+	Spec("CS-20-CS0", "refuses a client without Client Identifier and with Clean Session 0 by 0x02", V311("MQTT-3.1.3-8"),
+		func(ctx context.Context) {
+			c := Open(ctx, "me")
+			a := c.Handshake(Owed(ctx, "MQTT-3.1.3-8"), wire.Connect{})
+			Must(ctx, "MQTT-3.1.3-8", "the return code is 0x02, identifier rejected", a.ReasonCode, Equal(wire.RefusedIdentifier))
+			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+			Must(ctx, "MQTT-3.1.3-8", "the Network Connection is closed", closed, BeTrue())
+		}),
+
+	Spec("CS-21", "accepts Client Identifiers of 1 and of 23 letters and digits and keeps apart those that differ in case or length",
+		Both(V5("MQTT-3.1.3-5", "MQTT-3.1.3-2"), V311("MQTT-3.1.3-5", "MQTT-3.1.3-2")),
+		func(ctx context.Context) {
+			accepted, apart := Owed(ctx, Twin("MQTT-3.1.3-5", "MQTT-3.1.3-5")), Twin("MQTT-3.1.3-2", "MQTT-3.1.3-2")
+			long := (ID(ctx, "") + "ABCxyzABCxyzABCxyz123")[:23]
+			ids := []string{long, strings.ToUpper(long), strings.ToLower(long)}
+			var cs []*Client
+			for _, id := range ids {
+				cs = append(cs, Connect(accepted, wire.Connect{ClientID: id, CleanStart: true}))
+			}
+			for _, extra := range []string{"1", "2"} { // beyond 23 a server may refuse
+				c := Open(ctx, "beyond")
+				if a := c.Handshake(ctx, wire.Connect{ClientID: long + extra, CleanStart: true}); a.ReasonCode == wire.Success {
+					cs = append(cs, c)
+				} else {
+					Record(ctx, "Client Identifier of 24 characters", a.ReasonCode.Name(wire.CONNACK, Version(ctx)))
+				}
+			}
+			for _, c := range cs {
+				Must(ctx, apart, "a client stays connected when another with a different Client Identifier connects", c.Alive(ctx), BeTrue())
+			}
+		}),
 )
 
 // takeover connects a client a second time while messages to its first connection are unacknowledged and others wait.

@@ -94,6 +94,25 @@ var KeepAlive = Section("Keep Alive",
 			Step(ctx, "messages did come to the silent client", o, Equal(Arrived))
 			Must(ctx, silence, "the silent client is given up by three times its Keep Alive of "+ka.String(), closed, BeTrue())
 		}, Waits(3*second)),
+
+	Spec("KA-06", "does not close a silent link whose Keep Alive is 0", Both(V5("U5-045"), V311("U3-001")),
+		func(ctx context.Context) {
+			c := Connect(ctx, Clean(ctx, "me"))
+			ka := c.KeepAlive(0)
+			SkipIf(ctx, ka > 0, "the server replaced a Keep Alive of 0 by "+ka.String())
+			_, closed := c.ClosedWithin(ctx, 60*second)
+			// a server may disconnect a client that it takes for inactive at any time
+			Should(ctx, Twin("U5-045", "U3-001"), "a silent client with Keep Alive 0 is still connected after 60 s", closed, BeFalse())
+		}, Waits(60*second)),
+
+	Spec("KA-08", "does not take the largest Keep Alive for a small one", keptAlive,
+		func(ctx context.Context) {
+			me := Clean(ctx, "me")
+			me.KeepAlive = 65535
+			c := Connect(ctx, me)
+			_, closed := c.ClosedWithin(ctx, 20*second)
+			Must(ctx, silence, "a client with a Keep Alive of 65,535 s is still connected after 20 s", closed, BeFalse())
+		}, Waits(20*second)),
 )
 
 // alive connects a client with a Keep Alive in seconds and returns the one in force. Where the server demands one that

@@ -238,4 +238,55 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			_, o := w.TryPublish(ctx, Timings(ctx).Reply)
 			Should(ctx, "MQTT-3.1.2-8", "the Will is published: the link ended without DISCONNECT", o, Equal(Arrived))
 		}),
+
+	Spec("UD-17", "publishes the Will when a session ends that DISCONNECT with Will Message made shorter", V5("MQTT-3.1.2-8", "U5-046"),
+		func(ctx context.Context) {
+			timedWills(ctx, "MQTT-3.1.2-8 U5-046", 60, 300, 1*second, func(c *Client) {
+				c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage }, expiry(1))
+			})
+		}, Waits(2*second)),
+
+	Spec("UD-18", "does not publish a Will again that was published", Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"), V311("MQTT-3.1.2-8", "MQTT-3.1.2-10")),
+		func(ctx context.Context) {
+			w := watch(ctx)
+			me := Persistent(ctx, "me", 300)
+			me.Will = will(ctx, 1)
+			Connect(ctx, me).Drop(ctx)
+			w.oneWill(ctx, published)
+			me.Will = nil
+			again := Connect(ctx, me)
+			Step(ctx, "the session is resumed", again.Connack.SessionPresent, BeTrue())
+			again.Drop(ctx)
+			Wait(ctx, Timings(ctx).Quiet)
+			w.silent(ctx, removed, "when the session's next connection, which gave none, is dropped")
+		}),
+
+	Spec("UD-19", "publishes the Will that the latest CONNECT gave, not an older one",
+		Both(V5("MQTT-3.1.2-7", "MQTT-3.1.2-8"), V311("MQTT-3.1.2-8", "MQTT-3.1.2-10")),
+		func(ctx context.Context) {
+			given := Twin("MQTT-3.1.2-7 MQTT-3.1.2-8", "MQTT-3.1.2-8")
+			w := watch(ctx)
+			me := Persistent(ctx, "me", 300)
+			me.Will = will(ctx, 1)
+			me.Will.Payload = []byte("old")
+			Connect(ctx, me).Disconnect(ctx)
+			w.silent(ctx, Twin("MQTT-3.1.2-8", "MQTT-3.1.2-10"), "after DISCONNECT")
+			me.Will = will(ctx, 1)
+			me.Will.Payload = []byte("new")
+			Connect(ctx, me).Drop(ctx)
+			Must(ctx, given, "the Will of the latest CONNECT is published", string(w.Receive(Owed(ctx, given)).Payload), Equal("new"))
+			Must(ctx, given, "no other Will is published", w.untilSentinel(ctx), BeEmpty())
+		}),
+
+	Spec("UD-20", "does not publish the Will of a client that is back within the Will Delay Interval and leaves with DISCONNECT",
+		V5("MQTT-3.1.2-10", "MQTT-3.1.3-9"),
+		func(ctx context.Context) {
+			w := watch(ctx)
+			me := Persistent(ctx, "me", 60)
+			me.Will = will(ctx, 1, wire.WillDelayInterval(2))
+			Connect(ctx, me).Drop(ctx)
+			Connect(ctx, me).Disconnect(ctx)
+			Wait(ctx, 2*second+grace)
+			w.silent(ctx, "MQTT-3.1.2-10 MQTT-3.1.3-9", "after its delay")
+		}, Waits(5*second)),
 )
