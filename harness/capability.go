@@ -125,7 +125,7 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	conn.SetDeadline(time.Now().Add(3 * reply))
 	id := token + "observe" + strconv.Itoa(int(v))
 	// a write that fails shows as a read that fails
-	conn.Write(wire.Bytes(wire.Connect{ClientID: id, CleanStart: true}, v))
+	conn.Write(wire.Bytes(authorize(t, wire.Connect{ClientID: id, CleanStart: true}), v))
 	b, err := wire.ReadFrame(conn, 1<<20)
 	var timeout net.Error
 	switch {

@@ -119,7 +119,9 @@ func (c *Client) KeepAlive(asked uint16) time.Duration {
 // Send sends one packet. A connection that has ended swallows it: the end is seen by the next step that waits.
 func (c *Client) Send(ctx context.Context, p wire.Packet) {
 	if connect, ok := p.(wire.Connect); ok {
+		connect = authorize(c.e.target, connect)
 		c.introduce(connect)
+		p = connect
 	}
 	if publish, ok := p.(wire.Publish); ok && publish.Retain {
 		c.e.leave(publish.Topic, "", 0)

@@ -5,6 +5,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
 
@@ -40,6 +41,24 @@ type Logger interface {
 // leave on it: retained messages and sessions.
 type Keeper interface {
 	Keeps() bool
+}
+
+// Credentialer is a target that wants a User Name and a Password. They are put into every CONNECT in which the spec
+// wrote neither.
+type Credentialer interface {
+	Credentials() (username, password string, ok bool)
+}
+
+// authorize puts the target's credentials into a CONNECT that has none.
+func authorize(t Target, p wire.Connect) wire.Connect {
+	c, can := t.(Credentialer)
+	if !can || p.Username != nil || p.Password != nil {
+		return p
+	}
+	if username, password, ok := c.Credentials(); ok {
+		p.Username, p.Password = &username, []byte(password)
+	}
+	return p
 }
 
 // Timing holds the three times that a run can be tuned by.
