@@ -234,8 +234,9 @@ func keepTree(ctx context.Context) {
 	}
 }
 
-// findRetained demands that a new subscription brings the retained messages of exactly the topics wanted.
-func findRetained(ctx context.Context, filter string, wanted ...string) {
+// findRetained demands that a new subscription brings retained messages, and under statement id that they are those of
+// exactly the topics wanted.
+func findRetained(ctx context.Context, id, filter string, wanted ...string) {
 	c := lateSubscriber(ctx, "late")
 	c.Subscribe(ctx, Topic(ctx, filter), q1)
 	var found []string
@@ -256,7 +257,7 @@ func findRetained(ctx context.Context, filter string, wanted ...string) {
 	for _, p := range c.rest(ctx, Topic(ctx, wanted[0])) {
 		note(p)
 	}
-	Must(ctx, matching, "the filter …/"+filter+" brings those of the topics that it matches, and no others", found, ConsistOf(wanted))
+	Must(ctx, id, "the filter …/"+filter+" brings those of the topics that it matches, and no others", found, ConsistOf(wanted))
 	c.Disconnect(ctx)
 }
 
