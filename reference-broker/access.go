@@ -2,6 +2,9 @@ package broker
 
 import (
 	"crypto/subtle"
+	"crypto/tls"
+	"net"
+	"net/http"
 	"strings"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -12,6 +15,10 @@ type Credentials struct {
 	ClientID string
 	Username *string // nil: none was given
 	Password []byte  // nil: none was given
+	// TLS is what was negotiated, with the client's certificates. nil without TLS.
+	TLS *tls.ConnectionState
+	// Request began the WebSocket connection. nil on other transports.
+	Request *http.Request
 }
 
 // Action is what a client wants to do with a topic.
@@ -81,8 +88,8 @@ func covers(outer, inner string) bool {
 }
 
 // authenticate checks who is there. It runs without the broker's lock.
-func (b *Broker) authenticate(c wire.Connect) wire.ReasonCode {
-	who := Credentials{ClientID: c.ClientID, Username: c.Username, Password: c.Password}
+func (b *Broker) authenticate(c wire.Connect, nc net.Conn) wire.ReasonCode {
+	who := Credentials{ClientID: c.ClientID, Username: c.Username, Password: c.Password, TLS: tlsState(nc), Request: handshakeRequest(nc)}
 	if b.config.Authenticate != nil {
 		return b.config.Authenticate(who)
 	}

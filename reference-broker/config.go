@@ -84,6 +84,11 @@ type Config struct {
 	Defects    []string
 	Tolerances []string
 
+	// Service is how a hosted service is stricter or other than the standard. The zero value changes nothing.
+	Service Service
+	// Hook is a service beside the broker. nil: there is none.
+	Hook Hook
+
 	// Trace records every packet and close. nil records nothing.
 	Trace *trace.Log
 	// Log is told of connections that end in an error. nil is silence.

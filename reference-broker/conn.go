@@ -58,6 +58,7 @@ type conn struct {
 	volatile       bool     // the Session Expiry Interval in CONNECT was 0
 	starved        bool     // something has waited for send quota on this connection
 	orphan         *session // what a defect leaves a connection that has been taken over
+	about          about    // what the hook and the service keep
 }
 
 // serve runs the connection to its end.
@@ -120,6 +121,7 @@ func (c *conn) readFailed(bytes []byte, err error) {
 	if c.b.defect(willNotAfterFIN) && errors.Is(err, io.EOF) && c.session != nil { // v5:MQTT-3.1.2-8, v311:MQTT-3.1.2-8
 		c.session.will = nil
 	}
+	c.about.ending = lost(c.nc)
 	c.close()
 }
 
@@ -250,6 +252,7 @@ func (c *conn) hangUp(abort, hurry bool) {
 
 // fail ends the connection because of an error, which the client is told if its version has a way to say so.
 func (c *conn) fail(code wire.ReasonCode, text string) {
+	c.about.ending = Ending{ByServer: true, Reason: code}
 	c.b.config.Log.Debug("connection ended", "client", c.clientID, "reason", code, "detail", text)
 	if c.session != nil && code != wire.SessionTakenOver && code != wire.KeepAliveTimeout && c.b.defect(willNotAfterProtocolError) { // v5:MQTT-3.1.2-8, v311:MQTT-3.1.2-8
 		c.session.will = nil
@@ -264,7 +267,7 @@ func (c *conn) fail(code wire.ReasonCode, text string) {
 
 // sendDisconnect sends a DISCONNECT, which only 5.0 has.
 func (c *conn) sendDisconnect(code wire.ReasonCode, text string) {
-	d := wire.Disconnect{ReasonCode: c.b.otherCode(code), Properties: wire.Properties{wire.ReasonString(text)}}
+	d := wire.Disconnect{ReasonCode: c.b.config.Service.listed(wire.DISCONNECT, c.b.otherCode(code)), Properties: c.b.config.Service.reason(text)}
 	if c.b.defect(disconnectCodeUnknown) { // v5:MQTT-3.14.2-1
 		d.ReasonCode = 0x05
 	}
@@ -300,6 +303,9 @@ func (c *conn) close() {
 	c.detach()
 	c.closeTimer = time.AfterFunc(closeTimeout, func() { c.nc.Close() })
 	c.wake.Broadcast()
+	if c.accepted {
+		c.told(func(h Hook) []wire.Publish { return h.Disconnected(c.client(), c.about.ending) })
+	}
 }
 
 // shutDown ends the connection because the broker closes.
@@ -317,7 +323,7 @@ func (c *conn) shutDown() {
 }
 
 func (c *conn) stopTimers() {
-	for _, t := range []*time.Timer{c.connectTimer, c.keepAliveTimer, c.closeTimer} {
+	for _, t := range []*time.Timer{c.connectTimer, c.keepAliveTimer, c.closeTimer, c.about.pace.timer} {
 		if t != nil {
 			t.Stop()
 		}

@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/mqttspec/mqttspec/harness/wire"
+import (
+	"slices"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
 
 // announcements returns the properties of CONNACK: whatever differs from what a client assumes without them.
 func (c *conn) announcements(p wire.Connect, given string) (ps wire.Properties) {
@@ -10,7 +14,7 @@ func (c *conn) announcements(p wire.Connect, given string) (ps wire.Properties) 
 		return nil
 	}
 	announce := func(differs bool, property wire.Property) {
-		if differs || b.tolerates(everythingAnnounced) {
+		if differs || b.tolerates(everythingAnnounced) || slices.Contains(config.Service.Announce, property.ID) {
 			ps = append(ps, property)
 		}
 	}

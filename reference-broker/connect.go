@@ -14,11 +14,12 @@ func (c *conn) firstPacket(bytes []byte, p wire.Packet, v *wire.Violation) {
 	c.introduce(connect.ClientID)
 	c.logPacket(trace.ToServer, bytes, connect.ProtocolVersion)
 	if ok && (v == nil || connect.ProtocolVersion != 0 && b.overlooks(v)) {
-		code := b.authenticate(connect)
+		code, state := b.authenticate(connect, c.nc), tlsState(c.nc)
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		if !c.closing {
-			c.connect(connect, code)
+			c.about.tls = state
+			c.connect(b.config.Service.connect(connect), code)
 		}
 		return
 	}
@@ -76,7 +77,7 @@ var returnCodes = map[wire.ReasonCode]wire.ReasonCode{
 // refuse answers a CONNECT with an error and closes.
 func (c *conn) refuse(code wire.ReasonCode, text string) {
 	b := c.b
-	answer := wire.Connack{ReasonCode: b.otherCode(code), Properties: wire.Properties{wire.ReasonString(text)}} // v5:MQTT-3.2.2-6, v311:MQTT-3.2.2-4
+	answer := wire.Connack{ReasonCode: b.config.Service.listed(wire.CONNACK, b.otherCode(code)), Properties: b.config.Service.reason(text)} // v5:MQTT-3.2.2-6, v311:MQTT-3.2.2-4
 	known := true
 	if c.version == wire.V311 {
 		answer.ReasonCode, known = returnCodes[code]
@@ -117,7 +118,8 @@ func (c *conn) connect(p wire.Connect, credentials wire.ReasonCode) {
 	if p.Username != nil {
 		c.username = *p.Username
 	}
-	s, resumed := b.openSession(p.ClientID, p.CleanStart)
+	s, resumed := b.openSession(p.ClientID, p.CleanStart || b.foreignSession(p))
+	s.version = c.version
 	asked, granted := b.sessionExpiry(p)
 	c.volatile = asked == 0
 	s.attach(c, granted, newWill(p))
@@ -132,8 +134,10 @@ func (c *conn) connect(p wire.Connect, credentials wire.ReasonCode) {
 	c.accepted = true
 	b.connected++
 	c.sendConnack(answer, p)
+	c.countStored()
 	c.resume()
 	c.pump()
+	c.told(func(h Hook) []wire.Publish { return h.Connected(c.client()) })
 }
 
 // readLimits takes over what the client's properties say about itself.
@@ -141,7 +145,7 @@ func (c *conn) readLimits(ps wire.Properties) {
 	b := c.b
 	c.maximumPacket = int(ps.Int(wire.PropMaximumPacketSize, 0))
 	c.requestProblem = ps.Int(wire.PropRequestProblemInformation, 1) == 1
-	c.receiveMaximum = int(ps.Int(wire.PropReceiveMaximum, maximumReceiveMaximum))
+	c.receiveMaximum = b.config.Service.inflight(int(ps.Int(wire.PropReceiveMaximum, maximumReceiveMaximum)))
 	c.quota = c.receiveMaximum // v5:MQTT-4.9.0-1, v5:U5-037
 	c.incoming = map[uint16]bool{}
 	c.aliasesIn = map[uint16]string{} // v5:MQTT-3.3.2-7
@@ -171,6 +175,9 @@ func (c *conn) judgeConnect(p *wire.Connect, credentials wire.ReasonCode) (wire.
 		p.ClientID = b.assignClientID() // v5:MQTT-3.1.3-6, v311:MQTT-3.1.3-6
 	case len(p.ClientID) == 23 && b.defect(longClientIDRefused): // v5:MQTT-3.1.3-5, v311:MQTT-3.1.3-5
 		return wire.ClientIdentifierNotValid, "the Client Identifier is too long"
+	}
+	if code, text := b.config.Service.judgeConnect(*p); code.Failed() {
+		return code, text
 	}
 	if code, text := c.judgeWill(*p); code.Failed() {
 		return code, text
@@ -232,7 +239,7 @@ func (b *Broker) sessionExpiry(p wire.Connect) (asked, granted uint32) {
 	} else {
 		asked = p.Properties.Int(wire.PropSessionExpiryInterval, 0) // v5:U5-010
 	}
-	granted = b.capExpiry(asked)
+	granted = b.config.Service.sessionExpiry(b.capExpiry(asked), p.ProtocolVersion)
 	if p.CleanStart && b.defect(cleanStartMakesVolatile) { // v5:MQTT-3.1.2-23
 		granted = 0
 	}

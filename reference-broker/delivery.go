@@ -42,9 +42,9 @@ func (s *subscription) deliver(m *message) *delivery {
 	return d
 }
 
-// accept takes in a message: it is retained if it says so and added to the session of everybody who has subscribed
+// route takes a message to where it belongs: it is retained if it says so and added to the session of everybody who has subscribed
 // to it. The result is Success, or NoMatchingSubscribers where a tolerance says so. The caller holds the lock.
-func (b *Broker) accept(m *message) wire.ReasonCode {
+func (b *Broker) route(m *message) wire.ReasonCode {
 	b.retain(m)
 	if m.retain && len(m.payload) == 0 && b.defect(retainedEmptyNotDelivered) { // v5:MQTT-3.3.1-6, v311:MQTT-3.3.1-10
 		return wire.Success
@@ -184,6 +184,9 @@ func (c *conn) pump() {
 // sendNext does one step, and returns false if there is nothing that can be done now.
 func (c *conn) sendNext() bool {
 	b, s := c.b, c.session
+	if c.holdsStored() {
+		return false
+	}
 	// A PUBLISH of QoS 1 or 2 needs send quota; all other packets do not. v5:MQTT-3.3.4-9, v5:MQTT-4.9.0-2
 	quota := c.quota > 0 && len(s.exchanges) < 65_535 || b.defect(receiveMaximumExceeded)
 	if s.resend != nil {

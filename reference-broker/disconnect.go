@@ -27,6 +27,7 @@ func (c *conn) disconnected(p wire.Disconnect) {
 	case p.ReasonCode.Failed() && b.defect(willNotOnErrorCodes): // v5:MQTT-3.1.2-8
 		s.will = nil
 	}
+	c.about.ending = Ending{ByClient: true, Reason: p.ReasonCode}
 	c.close() // nothing is sent any more: v5:MQTT-3.14.4-2 leaves the close to the client, and a server should not wait for it
 }
 

@@ -22,6 +22,7 @@ type exchange struct {
 func (c *conn) start(d *delivery) {
 	b, s := c.b, c.session
 	p := c.publishPacket(d)
+	c.sentStored()
 	if d.qos == wire.QoS0 {
 		p.Dup = b.defect(dupWithQoS0) // v5:MQTT-3.3.1-2, v5:MQTT-4.3.1-1, v311:MQTT-3.3.1-2, v311:MQTT-4.3.1-1
 		c.sendPublish(p)
@@ -43,6 +44,7 @@ func (c *conn) start(d *delivery) {
 	if b.tolerates(resendOnLiveLink311) && c.version == wire.V311 {
 		c.resendLater(x)
 	}
+	c.retry(x, now())
 }
 
 // track remembers an exchange until it is completed.
@@ -145,8 +147,10 @@ func (c *conn) redeliver(x *exchange) {
 		return
 	}
 	p := c.publishPacket(x.delivery)
-	p.PacketID = x.id                 // v5:MQTT-4.4.0-1, v311:MQTT-4.4.0-1, v311:MQTT-2.3.1-3
-	p.Dup = !b.defect(dupNeverSet)    // v5:MQTT-3.3.1-1, v311:MQTT-3.3.1-1
+	c.sentStored()
+	p.PacketID = x.id // v5:MQTT-4.4.0-1, v311:MQTT-4.4.0-1, v311:MQTT-2.3.1-3
+	// v5:MQTT-3.3.1-1, v311:MQTT-3.3.1-1
+	p.Dup = !b.defect(dupNeverSet) && !b.config.Service.NoDup
 	if b.defect(resumeWithOtherIDs) { // v5:MQTT-4.4.0-1, v311:MQTT-4.4.0-1
 		delete(s.exchanges, x.id)
 		x.id = s.unusedID()
@@ -162,6 +166,7 @@ func (c *conn) redeliver(x *exchange) {
 	}
 	x.counted = true // v5:U5-037
 	c.quota--
+	c.retry(x, now())
 }
 
 // puback ends an exchange of QoS 1. What acknowledges nothing is passed over.

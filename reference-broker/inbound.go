@@ -10,7 +10,7 @@ import (
 // publish handles a PUBLISH from the client. The caller holds the lock, as with all methods here.
 func (c *conn) publish(p wire.Publish) {
 	b, s := c.b, c.session
-	if !c.resolveAlias(&p) {
+	if !c.resolveAlias(&p) || c.refusesQoS2(p.QoS) {
 		return
 	}
 	switch {
@@ -22,6 +22,9 @@ func (c *conn) publish(p wire.Publish) {
 		return
 	}
 	code := c.judge(p)
+	if c.refusedPublish(p, code) {
+		return
+	}
 	m := b.newMessage(p, s.id, time.Now())
 	m.from311 = c.version == wire.V311
 	switch p.QoS {
@@ -123,6 +126,7 @@ func (c *conn) acknowledge(p wire.Packet) {
 	if d, bad := unknownCodes[p.Type()]; bad && b.defect(d) {
 		a.ReasonCode = 0x42
 	}
+	a.ReasonCode = b.config.Service.listed(p.Type(), a.ReasonCode)
 	a.LongForm = b.tolerates(longFormAcks)
 	if a.ReasonCode.Failed() || b.tolerates(reasonStrings) || b.defect(problemInformationUnasked) {
 		a.Properties = c.problem(ackText(a.ReasonCode))
@@ -152,7 +156,7 @@ func (c *conn) problem(text string) wire.Properties {
 	if !c.requestProblem && !c.b.defect(problemInformationUnasked) { // v5:MQTT-3.1.2-29
 		return nil
 	}
-	return wire.Properties{wire.ReasonString(text)}
+	return c.b.config.Service.reason(text)
 }
 
 func ackText(c wire.ReasonCode) string { return strings.ToLower(c.String()[len("0x00 "):]) }
@@ -170,7 +174,7 @@ func (c *conn) judge(p wire.Publish) wire.ReasonCode {
 	case strings.HasPrefix(p.Topic, "$") && b.tolerates(dollarTopicsRefused):
 		return wire.NotAuthorized
 	}
-	return wire.Success
+	return b.config.Service.judgePublish(p)
 }
 
 // resolveAlias replaces a Topic Alias by the topic that it stands for, and remembers a new one. It returns false if it

@@ -9,7 +9,7 @@ import (
 
 // keepAliveInForce returns the Keep Alive that the broker enforces, in seconds.
 func (b *Broker) keepAliveInForce(p wire.Connect) uint16 {
-	own := p.KeepAlive
+	own := b.config.Service.keepAlive(p.KeepAlive)
 	if p.ProtocolVersion == wire.V311 {
 		return own
 	}

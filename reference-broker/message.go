@@ -22,6 +22,7 @@ type message struct {
 	publisher  string // Client Identifier
 	fromWill   bool
 	from311    bool // came from a client of 3.1.1
+	hops       int  // of hooks that led to it
 }
 
 // newMessage makes a message of a PUBLISH whose Topic Alias has been resolved.
@@ -33,8 +34,8 @@ func (b *Broker) newMessage(p wire.Publish, publisher string, received time.Time
 	for _, property := range p.Properties {
 		switch property.ID {
 		case wire.PropMessageExpiryInterval:
-			m.lifetime = property.Int
-			m.expires = received.Add(time.Duration(property.Int) * time.Second)
+			m.lifetime = b.config.Service.messageExpiry(property.Int)
+			m.expires = received.Add(time.Duration(m.lifetime) * time.Second)
 		case wire.PropTopicAlias: // belongs to the connection
 		case wire.PropWillDelayInterval: // is no property of a PUBLISH
 			if b.defect(willDelayLeaks) { // v5:U5-043

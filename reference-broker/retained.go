@@ -125,7 +125,8 @@ func (b *Broker) retainedFor(filter string) []*retainedMessage {
 		slices.SortFunc(found, func(x, y *retainedMessage) int { return int(x.order) - int(y.order) })
 	}
 	return slices.DeleteFunc(found, func(r *retainedMessage) bool {
-		return r.expired() && !b.defect(retainedExpiryIgnored) // v5:MQTT-3.3.2-5
+		return r.expired() && !b.defect(retainedExpiryIgnored) || // v5:MQTT-3.3.2-5
+			b.config.Service.missesParent(filter, r.topic)
 	})
 }
 
@@ -133,6 +134,9 @@ func (b *Broker) retainedFor(filter string) []*retainedMessage {
 func (b *Broker) sendRetained(sub *subscription, existed bool) {
 	if sub.shared && !b.defect(sharedGetsRetained) {
 		return // v5:U5-034
+	}
+	if b.config.Service.NoRetainedForWildcards && strings.ContainsAny(sub.topicFilter, "+#") {
+		return
 	}
 	handling := sub.retainHandling
 	switch {

@@ -22,6 +22,8 @@ type session struct {
 	ended  bool
 	expiry uint32 // Session Expiry Interval in seconds
 
+	version wire.Version // of the client that connected last
+
 	generation  uint64 // of connects and closes, so that a timer knows that it comes too late
 	expiryTimer *time.Timer
 	connectedAt time.Time

@@ -26,7 +26,7 @@ type subscription struct {
 // subscribe handles a SUBSCRIBE. The caller holds the lock, as with all methods here.
 func (c *conn) subscribe(p wire.Subscribe) {
 	b := c.b
-	if !c.offered(p) {
+	if !c.offered(p) || !c.serves(p) {
 		return
 	}
 	answer := wire.Suback{PacketID: p.PacketID} // v5:MQTT-3.8.4-2, v5:MQTT-2.2.1-6, v311:MQTT-3.8.4-2, v311:MQTT-2.3.1-7
@@ -46,6 +46,7 @@ func (c *conn) subscribe(p wire.Subscribe) {
 	if early {
 		c.sendSuback(answer)
 	}
+	c.toldSubscribed(p, answer.ReasonCodes)
 }
 
 // sendSuback answers a SUBSCRIBE.
@@ -66,6 +67,7 @@ func (c *conn) sendSuback(p wire.Suback) {
 	case b.defect(subackCodeUnknown): // v5:MQTT-3.9.3-2, v311:MQTT-3.9.3-2
 		p.ReasonCodes[0] = 0x42
 	}
+	p.ReasonCodes = b.config.Service.allListed(wire.SUBACK, p.ReasonCodes)
 	c.send(p) // v5:MQTT-3.8.4-1, v311:MQTT-3.8.4-1
 }
 
@@ -101,7 +103,7 @@ func (c *conn) subscribeTo(r wire.Subscription, id uint32) (wire.ReasonCode, fun
 		qos:     min(r.QoS, b.maximumQoS()), // v5:MQTT-3.2.2-10, v5:MQTT-3.8.4-7
 		noLocal: r.NoLocal, retainAsPublished: r.RetainAsPublished, retainHandling: r.RetainHandling, id: id,
 	}
-	if c.version == wire.V5 {
+	if c.version == wire.V5 || b.config.Service.SharedIn311 {
 		sub.shareName, sub.topicFilter, sub.shared = wire.SharedFilter(r.Filter)
 	}
 	if b.defect(shareNameIgnored) { // v5:U5-036
@@ -141,7 +143,7 @@ func (c *conn) judgeFilter(sub, old *subscription) wire.ReasonCode {
 		code = wire.UnspecifiedError // v311:MQTT-3.8.3-2
 	case sub.asked > sub.qos && b.defect(qos2SubscriptionRefused): // v5:MQTT-3.2.2-10
 		code = wire.UnspecifiedError
-	case strings.Count(sub.topicFilter, "/") >= b.config.MaximumTopicLevels:
+	case strings.Count(sub.topicFilter, "/") >= b.config.MaximumTopicLevels || !b.config.Service.allowsFilter(sub):
 		code = wire.TopicFilterInvalid
 	case !c.authorized(Subscribe, sub.topicFilter):
 		code = wire.NotAuthorized
@@ -218,7 +220,10 @@ func (c *conn) unsubscribe(p wire.Unsubscribe) {
 	case b.defect(unsubackCodeUnknown): // v5:MQTT-3.11.3-2
 		answer.ReasonCodes[0] = 0x42
 	}
+	effects := answer.ReasonCodes
+	answer.ReasonCodes = b.config.Service.allListed(wire.UNSUBACK, effects)
 	c.send(answer) // v5:MQTT-3.10.4-4, v311:MQTT-3.10.4-4
+	c.toldUnsubscribed(p, effects)
 }
 
 // meant returns the subscriptions that a filter in UNSUBSCRIBE names: the equal one.

@@ -112,7 +112,7 @@ func (b *Broker) match(topic string) matching {
 	m := matcher{
 		found:             &found,
 		dollarHidden:      strings.HasPrefix(topic, "$") && !b.defect(wildcardMatchesDollar), // v5:MQTT-4.7.2-1, v311:MQTT-4.7.2-1
-		hashTakesParent:   !b.defect(hashMissesParent),                                       // v5:U5-050, v311:U3-007
+		hashTakesParent:   !b.defect(hashMissesParent) && !b.config.Service.HashMissesParent, // v5:U5-050, v311:U3-007
 		plusMatchesNoText: !b.defect(plusMissesEmptyLevel),                                   // v5:U5-050, v311:U3-007
 		plusMatchesMore:   b.defect(plusMatchesManyLevels),                                   // v5:U5-050, v311:U3-007
 	}

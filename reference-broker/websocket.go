@@ -60,12 +60,14 @@ type webSocketConn struct {
 	local, remote net.Addr
 	message       io.Reader // of the current message, nil between messages
 	textAccepted  bool
+	request       *http.Request // that began the connection
+	closingFrame  bool          // the client has sent one; only the reader asks
 }
 
 func newWebSocketConn(ws *websocket.Conn, r *http.Request, textAccepted bool) *webSocketConn {
 	ws.SetReadLimit(-1) // the size of packets is limited, that of messages need not be
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &webSocketConn{ws: ws, ctx: ctx, cancel: cancel, remote: webSocketAddr(r.RemoteAddr), textAccepted: textAccepted}
+	c := &webSocketConn{ws: ws, ctx: ctx, cancel: cancel, remote: webSocketAddr(r.RemoteAddr), textAccepted: textAccepted, request: r}
 	c.local = webSocketAddr(r.Host)
 	return c
 }
@@ -106,6 +108,7 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 // readError makes the close of the WebSocket an end of file: it is not a DISCONNECT.
 func (c *webSocketConn) readError(err error) error {
 	if websocket.CloseStatus(err) >= 0 {
+		c.closingFrame = true
 		return io.EOF
 	}
 	return err
