@@ -50,7 +50,7 @@ type Config struct {
 	// refused with 0x97, in 3.1.1 with 0x03. 0 is 100,000.
 	MaximumSessions int
 	// MaximumSubscriptions is how many subscriptions a session may have; one more is refused with 0x97, in 3.1.1 with
-	// 0x80. 0 is 10,000.
+	// 0x80. 0 is 1,000.
 	MaximumSubscriptions int
 	// MaximumTopicLevels is how many levels a topic or filter may have; a longer one is refused with 0x90 or 0x8F.
 	// 0 is 1,000.
@@ -155,7 +155,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ConnectTimeout, 10*time.Second)
 	setDefault(&c.MaximumConnections, 65_536)
 	setDefault(&c.MaximumSessions, 100_000)
-	setDefault(&c.MaximumSubscriptions, 10_000)
+	setDefault(&c.MaximumSubscriptions, 1_000)
 	setDefault(&c.MaximumTopicLevels, 1_000)
 	setDefault(&c.MaximumQueuedMessages, 10_000)
 	setDefault(&c.MaximumQueuedBytes, 64<<20)

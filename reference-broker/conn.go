@@ -3,6 +3,7 @@ package broker
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -35,6 +36,7 @@ type conn struct {
 	hurry    bool      // without waiting for the client's side
 	accepted bool      // a CONNACK with Success has been sent
 	name     string    // in the trace
+	ended    string    // why the connection ended, if not by DISCONNECT
 
 	connectTimer   *time.Timer
 	keepAliveTimer *time.Timer
@@ -69,14 +71,20 @@ func (c *conn) serve() {
 	<-c.written
 	c.nc.Close()
 	c.b.mu.Lock()
-	defer c.b.mu.Unlock()
 	c.stopTimers()
 	delete(c.b.conns, c)
+	client, why := c.clientID, c.ended
+	c.b.mu.Unlock()
+	c.b.config.Log.Debug("connection ended", "number", c.number, "client", client, "why", why)
 }
 
 // read reads packets until the connection ends in one way or another.
 func (c *conn) read() {
-	r := bufio.NewReader(c.nc)
+	var from io.Reader = c.nc
+	if c.b.defect(keepAliveCountsBytes) { // v5:MQTT-3.1.2-22, v311:MQTT-3.1.2-24
+		from = restless{c}
+	}
+	r := bufio.NewReader(from)
 	var err error
 	for err == nil && c.readable() {
 		var bytes []byte
@@ -117,7 +125,7 @@ func (c *conn) readFailed(bytes []byte, err error) {
 		c.fail(v.Code, v.Error()) // v5:MQTT-4.13.1-1, v311:MQTT-4.8.0-1
 		return
 	}
-	c.b.config.Log.Debug("connection lost", "client", c.clientID, "error", err)
+	c.ended = err.Error()
 	if c.b.defect(willNotAfterFIN) && errors.Is(err, io.EOF) && c.session != nil { // v5:MQTT-3.1.2-8, v311:MQTT-3.1.2-8
 		c.session.will = nil
 	}
@@ -253,7 +261,7 @@ func (c *conn) hangUp(abort, hurry bool) {
 // fail ends the connection because of an error, which the client is told if its version has a way to say so.
 func (c *conn) fail(code wire.ReasonCode, text string) {
 	c.about.ending = Ending{ByServer: true, Reason: code}
-	c.b.config.Log.Debug("connection ended", "client", c.clientID, "reason", code, "detail", text)
+	c.ended = fmt.Sprintf("%v: %s", code, text)
 	if c.session != nil && code != wire.SessionTakenOver && code != wire.KeepAliveTimeout && c.b.defect(willNotAfterProtocolError) { // v5:MQTT-3.1.2-8, v311:MQTT-3.1.2-8
 		c.session.will = nil
 	}

@@ -56,7 +56,7 @@ func available(not bool) byte {
 // misannouncements returns what defects add to CONNACK.
 func (c *conn) misannouncements(p wire.Connect, wanted bool) (ps wire.Properties) {
 	b := c.b
-	if asked, _ := b.sessionExpiry(p); asked > 1 && b.defect(expiryAnnouncedNotUsed) { // v5:U5-011
+	if asked, granted := b.sessionExpiry(p); asked > 1 && asked == granted && b.defect(expiryAnnouncedNotUsed) { // v5:U5-011
 		ps = append(ps, wire.SessionExpiryInterval(1))
 	}
 	if b.defect(responseInformationUnasked) && !wanted { // v5:MQTT-3.1.2-28

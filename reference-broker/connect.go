@@ -134,6 +134,9 @@ func (c *conn) connect(p wire.Connect, credentials wire.ReasonCode) {
 	c.accepted = true
 	b.connected++
 	c.sendConnack(answer, p)
+	if c.closing {
+		return // CONNACK itself was too large for the client
+	}
 	c.countStored()
 	c.resume()
 	c.pump()
@@ -197,6 +200,9 @@ func (c *conn) judgeWill(p wire.Connect) (wire.ReasonCode, string) {
 	b := c.b
 	if p.Will == nil {
 		return wire.Success, ""
+	}
+	if b.defect(willQoS3Accepted) { // v5:MQTT-3.1.2-12, v311:MQTT-3.1.2-14
+		p.Will.QoS = min(p.Will.QoS, wire.QoS2)
 	}
 	if p.Will.QoS > b.maximumQoS() && !b.defect(willQoSAboveMaximumAccepted) {
 		return wire.QoSNotSupported, "Will QoS above Maximum QoS" // v5:MQTT-3.2.2-12

@@ -28,6 +28,7 @@ const (
 	keepAliveLate              defect = "keep-alive-late"
 	keepAliveCountsOnlyPingreq defect = "keep-alive-counts-only-pingreq"
 	keepAliveIgnoresPingreq    defect = "keep-alive-ignores-pingreq"
+	keepAliveCountsBytes       defect = "keep-alive-counts-bytes"
 	keepAliveCountsOwnPackets  defect = "keep-alive-counts-own-packets"
 	keepAlive0Closes           defect = "keep-alive-0-closes"
 	keepAliveOverflows         defect = "keep-alive-overflows"
@@ -88,6 +89,8 @@ var willDefects = []defectRow{
 		"Only PINGREQ counts as a sign of life."},
 	{keepAliveIgnoresPingreq, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
 		"A PINGREQ does not count as a sign of life."},
+	{keepAliveCountsBytes, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
+		"Any byte counts as a sign of life, not only a whole packet."},
 	{keepAliveCountsOwnPackets, "v5:MQTT-3.1.2-22 v311:MQTT-3.1.2-24",
 		"What the server sends counts as a sign of life."},
 	{keepAlive0Closes, "v5:U5-045 v311:U3-001",

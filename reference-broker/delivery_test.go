@@ -318,6 +318,12 @@ var limitBehaviours = []behaviour{
 		equal(w, "error", err, nil)
 		equal(w, "size", len(raw) <= 20, true)
 	}},
+	{"closes if not even CONNACK is small enough", only5, Config{}, func(w *world, v wire.Version) {
+		c := w.open(v)
+		c.send(wire.Connect{ClientID: "a", Properties: wire.Properties{wire.MaximumPacketSize(5), wire.SessionExpiryInterval(60)}})
+		c.closed(time.Second)
+		equal(w, "Session Present", w.connect(v, persistent("a", 60)).connack.SessionPresent, true)
+	}},
 	{"explains errors unless told not to", only5, Config{Access: []AccessRule{{Action: Subscribe, Allow: true}}}, func(w *world, v wire.Version) {
 		for _, quiet := range []bool{false, true} {
 			p := clean("a")

@@ -10,6 +10,9 @@ import (
 // publish handles a PUBLISH from the client. The caller holds the lock, as with all methods here.
 func (c *conn) publish(p wire.Publish) {
 	b, s := c.b, c.session
+	if p.QoS > wire.QoS2 {
+		return // only a defect has let it come so far
+	}
 	if !c.resolveAlias(&p) || c.refusesQoS2(p.QoS) {
 		return
 	}
@@ -70,8 +73,9 @@ func (c *conn) publish2(p wire.Publish, m *message, code wire.ReasonCode) {
 	}
 	if !code.Failed() {
 		exchange := inbound{expires: m.expires}
-		if b.tolerates(qos2ForwardAtPubrel) {
+		if b.tolerates(qos2ForwardAtPubrel) && s.queuedBytes+m.size() <= b.config.MaximumQueuedBytes {
 			exchange.message = m
+			s.queuedBytes += m.size()
 		} else {
 			code = b.accept(m)
 		}
@@ -94,6 +98,7 @@ func (c *conn) pubrel(p wire.Pubrel) {
 	}
 	delete(c.incoming, p.PacketID)
 	if exchange.message != nil {
+		s.queuedBytes -= exchange.message.size()
 		b.accept(exchange.message) // whether it has expired is asked for each copy
 	}
 	answer := wire.Pubcomp{PacketID: p.PacketID}

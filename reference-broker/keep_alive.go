@@ -61,6 +61,17 @@ func (c *conn) alive(p wire.Packet) {
 	c.lastPacket = time.Now()
 }
 
+// restless is a connection on which every byte counts as a sign of life.
+type restless struct{ c *conn }
+
+func (r restless) Read(p []byte) (int, error) {
+	n, err := r.c.nc.Read(p)
+	r.c.b.mu.Lock()
+	r.c.lastPacket = time.Now()
+	r.c.b.mu.Unlock()
+	return n, err
+}
+
 // keepAliveTimeout ends the connection if nothing has come for too long, or waits for the rest of the time.
 func (c *conn) keepAliveTimeout() {
 	b := c.b

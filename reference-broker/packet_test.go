@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -32,7 +33,6 @@ func malformed(v wire.Version) map[string]wire.Packet {
 		"SUBSCRIBE flags":              wire.WithFlags{Packet: wire.Subscribe{PacketID: 1, Subscriptions: some}, Flags: 0},
 		"UNSUBSCRIBE flags":            wire.WithFlags{Packet: wire.Unsubscribe{PacketID: 1, Filters: []string{"s"}}, Flags: 0},
 		"DISCONNECT flags":             wire.WithFlags{Packet: wire.Disconnect{}, Flags: 1},
-		"PINGRESP":                     wire.Pingresp{},
 		"CONNACK":                      wire.Connack{},
 		"SUBACK":                       wire.Suback{PacketID: 1, ReasonCodes: []wire.ReasonCode{0}},
 		"UNSUBACK":                     wire.Unsuback{PacketID: 1, ReasonCodes: []wire.ReasonCode{0}},
@@ -227,4 +227,14 @@ func (c *client) closedAtOnce(name string) (told farewell) {
 			told = farewell{d, true}
 		}
 	}
+}
+
+// TestPingrespFromAClient is not among the behaviours because the monitors take both directions' PINGRESP for the
+// broker's.
+func TestPingrespFromAClient(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		c := w.connect(wire.V5, clean("a"))
+		c.send(wire.Pingresp{})
+		equal(w, "reason", c.closed(time.Second).ReasonCode, wire.ProtocolError)
+	})
 }

@@ -148,7 +148,10 @@ func (c *conn) detach() {
 	s.generation++
 	s.forgetConnection()
 	// v5:MQTT-3.1.2-23, v5:U5-010, v311:MQTT-3.1.2-6
-	if s.expiry == 0 && !s.b.defect(expiryAbsentMeansForever) && !(c.version == wire.V311 && s.b.defect(cleanSessionPersists)) {
+	if s.expiry == 0 && (s.b.defect(expiryAbsentMeansForever) || c.version == wire.V311 && s.b.defect(cleanSessionPersists)) {
+		s.expiry = forever
+	}
+	if s.expiry == 0 {
 		s.b.endSession(s)
 		return
 	}

@@ -31,12 +31,13 @@ func (c *client) willAfter(w *world, d time.Duration) {
 	if d > 0 {
 		c.nothing(d - tick)
 	}
-	p, err := c.receive(2 * tick)
-	if err != nil {
-		c.t.Fatalf("no will after %v: %v", d, err)
+	got, err := c.receive(2 * tick)
+	p, ok := got.(wire.Publish)
+	if !ok {
+		c.t.Fatalf("after %v: got %#v, %v, want a will", d, got, err)
 	}
-	equal(w, "payload", string(p.(wire.Publish).Payload), "gone")
-	c.ack(p.(wire.Publish))
+	equal(w, "payload", string(p.Payload), "gone")
+	c.ack(p)
 }
 
 var willBehaviours = []behaviour{
@@ -60,8 +61,9 @@ var willBehaviours = []behaviour{
 			p.KeepAlive = 60
 			c := w.connect(v, p)
 			cut(c)
-			if p, err := witness.receive(tick); err != nil || string(p.(wire.Publish).Payload) != "gone" {
-				w.t.Fatalf("%s: no will: %v %v", name, p, err)
+			got, err := witness.receive(tick)
+			if p, ok := got.(wire.Publish); !ok || string(p.Payload) != "gone" {
+				w.t.Fatalf("%s: no will: %v %v", name, got, err)
 			}
 			witness.leave()
 		}
