@@ -22,6 +22,20 @@ func bubble(t *testing.T, c Config, body func(w *world)) {
 	})
 }
 
+// conns returns how many Network Connections there are.
+func (w *world) conns() int {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return len(w.b.conns)
+}
+
+// sessions returns how many sessions there are.
+func (w *world) sessions() int {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	return len(w.b.sessions)
+}
+
 // heap returns how much memory is in use.
 func heap() uint64 {
 	runtime.GC()
@@ -54,10 +68,10 @@ func TestTenThousandConnectionsComeAndGo(t *testing.T) {
 			c.nc.Abort()
 		}
 		synctest.Wait()
-		if n := len(w.b.conns); n != 0 {
+		if n := w.conns(); n != 0 {
 			t.Errorf("%d connections are left", n)
 		}
-		if n := len(w.b.sessions); n > 1 {
+		if n := w.sessions(); n > 1 {
 			t.Errorf("%d sessions are left", n)
 		}
 		if n := heap(); n > begin+5<<20 {
@@ -73,7 +87,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 			all = append(all, w.open(wire.V5))
 		}
 		synctest.Wait()
-		if n := len(w.b.conns); n != 200 {
+		if n := w.conns(); n != 200 {
 			t.Errorf("%d connections are open, want twice the maximum", n)
 		}
 		sleep(10 * time.Second)
@@ -82,7 +96,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 			c.nc.Close()
 		}
 		sleep(closeTimeout)
-		if n := len(w.b.conns); n != 0 {
+		if n := w.conns(); n != 0 {
 			t.Errorf("%d connections are left", n)
 		}
 	})
@@ -277,7 +291,7 @@ func TestCutPackets(t *testing.T) {
 				}
 			}
 			witness.nothing(time.Second)
-			if n := len(w.b.conns); n != 1 {
+			if n := w.conns(); n != 1 {
 				t.Errorf("%d connections are left", n)
 			}
 		})
@@ -310,7 +324,7 @@ func TestRandomBytes(t *testing.T) {
 			c.nc.Abort()
 		}
 		sleep(time.Minute)
-		if n := len(w.b.conns); n != 0 {
+		if n := w.conns(); n != 0 {
 			t.Errorf("%d connections are left", n)
 		}
 		c := w.connect(wire.V5, clean("alive"))
@@ -326,13 +340,15 @@ func TestManySessionsExpireAtOnce(t *testing.T) {
 			c.subscribe("s", wire.QoS1)
 			c.drop()
 		}
-		if n := len(w.b.sessions); n != 10_000 {
+		if n := w.sessions(); n != 10_000 {
 			t.Fatalf("%d sessions", n)
 		}
 		sleep(60 * time.Second)
-		if n := len(w.b.sessions); n != 0 {
+		if n := w.sessions(); n != 0 {
 			t.Errorf("%d sessions are left", n)
 		}
+		w.b.mu.Lock()
+		defer w.b.mu.Unlock()
 		if !w.b.subscriptions.root.empty() {
 			t.Error("subscriptions are left")
 		}

@@ -146,6 +146,8 @@ var retainedBehaviours = []behaviour{
 		c.got("replacement")
 		c.subscribe("s/2", wire.QoS0)
 		c.nothing(time.Second)
+		w.b.mu.Lock()
+		defer w.b.mu.Unlock()
 		equal(w, "what is left", len(w.b.retained), 2)
 	}},
 	{"passes over retained messages that are too large for a client", only5, Config{}, func(w *world, v wire.Version) {
