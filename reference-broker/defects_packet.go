@@ -54,7 +54,7 @@ var packetDefects = []defectRow{
 		"SUBACK has a Topic Alias."},
 	{propertyRepeated, "v5:U5-022",
 		"PUBLISH has two Payload Format Indicators."},
-	{propertiesTo311, "v311:MQTT-4.5.0-1",
+	{propertiesTo311, "v5:MQTT-4.5.0-1 v311:MQTT-4.5.0-1",
 		"Properties stand in front of the payload in PUBLISH packets to clients of 3.1.1."},
 	{publishWithWildcard, "v5:MQTT-3.3.2-2 v5:MQTT-4.7.0-1 v311:MQTT-3.3.2-2 v311:MQTT-4.7.1-1",
 		"Topic Names have a wildcard."},

@@ -17,6 +17,7 @@ const (
 	subscriptionIDInvented         defect = "subscription-id-invented"
 	noLocalIgnored                 defect = "no-local-ignored"
 	sameFilterMakesTwo             defect = "same-filter-makes-two"
+	resubscribeDropsQueued         defect = "resubscribe-drops-queued"
 	sameFilterKeepsOld             defect = "same-filter-keeps-old"
 	refusedFilterSubscribed        defect = "refused-filter-subscribed"
 	qos2SubscriptionRefused        defect = "qos-2-subscription-refused"
@@ -100,6 +101,8 @@ var subscriptionDefects = []defectRow{
 		"No Local has no effect."},
 	{sameFilterMakesTwo, "v5:MQTT-3.8.4-3 v311:MQTT-3.8.4-3",
 		"A second SUBSCRIBE with the same filter adds a subscription instead of replacing the first."},
+	{resubscribeDropsQueued, "v5:MQTT-3.8.4-4 v311:MQTT-3.8.4-3",
+		"A second SUBSCRIBE with the same filter drops what waits for the first."},
 	{sameFilterKeepsOld, "v5:MQTT-3.8.4-3 v311:MQTT-3.8.4-3",
 		"A second SUBSCRIBE with the same filter leaves the first subscription's options in force."},
 	{refusedFilterSubscribed, "v5:MQTT-3.8.4-7 v311:MQTT-3.8.4-5 v5:MQTT-3.3.2-3 v311:MQTT-3.3.2-3",

@@ -204,7 +204,7 @@ func (c *conn) sendNext() bool {
 	}
 	d := e.Value.(*delivery)
 	switch {
-	case d.expired() && !b.defect(messageExpiryIgnored) && !(c.starved && b.defect(messageExpiryIgnoredBehindWindow)):
+	case d.expired() && !c.overlooksExpiry(d):
 		s.unqueue(e)                         // v5:MQTT-3.3.2-5
 		if b.defect(expiredHeadDropsQueue) { // v5:MQTT-3.3.2-5, v5:MQTT-4.5.0-1
 			s.dropWhere(func(*delivery) bool { return true })
@@ -216,6 +216,13 @@ func (c *conn) sendNext() bool {
 	}
 	c.start(s.unqueue(e))
 	return true
+}
+
+// overlooksExpiry reports whether a defect makes the broker deliver a message that has expired.
+func (c *conn) overlooksExpiry(d *delivery) bool {
+	return c.b.defect(messageExpiryIgnored) || // v5:MQTT-3.3.2-5
+		c.starved && c.b.defect(messageExpiryIgnoredBehindWindow) || // v5:MQTT-3.3.2-5
+		d.replay && c.b.defect(retainedExpiryIgnored) // v5:MQTT-3.3.2-5
 }
 
 // sendQoS0 sends the oldest message of QoS 0 past those that have to wait for send quota, which is allowed.

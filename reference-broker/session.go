@@ -39,7 +39,8 @@ type session struct {
 	resend      *list.Element // of inflight: the next to be sent again on this connection; nil if none is left
 	lastID      uint16
 
-	// What only defects look at: the Receive Maximum and the Topic Aliases of the last connection.
+	// What only defects look at: the first will, the Receive Maximum and the Topic Aliases of the last connection.
+	firstWill           *will
 	firstReceiveMaximum int
 	aliases             map[uint16]string
 
@@ -128,8 +129,11 @@ func (s *session) attach(c *conn, expiry uint32, w *will) {
 	if s.will != nil && s.b.defect(willDelayOutlivesResume) { // v5:MQTT-3.1.3-9
 		s.b.publishLater(s.will, s.id)
 	}
-	if !(s.will != nil && s.b.defect(willNotReplaced)) {
-		s.will = w // v5:MQTT-3.1.2-7, v5:MQTT-3.1.3-9, v311:MQTT-3.1.2-8
+	s.will = w // v5:MQTT-3.1.2-7, v5:MQTT-3.1.3-9, v311:MQTT-3.1.2-8
+	if s.firstWill == nil {
+		s.firstWill = w
+	} else if s.b.defect(willNotReplaced) { // v5:MQTT-3.1.2-7, v311:MQTT-3.1.2-8
+		s.will = s.firstWill
 	}
 	if s.connectedAt.IsZero() || !s.b.defect(resumeKeepsOldExpiry) {
 		s.expiry = expiry // v5:MQTT-4.1.0-2, v5:MQTT-3.1.2-23, v311:MQTT-3.1.2-4

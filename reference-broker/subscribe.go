@@ -124,6 +124,9 @@ func (c *conn) subscribeTo(r wire.Subscription, id uint32) (wire.ReasonCode, fun
 		}
 		return code, func() {}
 	}
+	if old != nil && b.defect(resubscribeDropsQueued) { // v5:MQTT-3.8.4-4, v311:MQTT-3.8.4-3
+		s.dropQueued(sub.topicFilter)
+	}
 	if old == nil || !b.defect(sameFilterKeepsOld) { // v5:MQTT-3.8.4-3, v311:MQTT-3.8.4-3
 		s.setSubscription(sub)
 	}

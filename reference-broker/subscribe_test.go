@@ -105,6 +105,15 @@ var subscribeBehaviours = []behaviour{
 		}
 		c.nothing(time.Second)
 	}},
+	{"loses nothing of what waits for send quota when a subscription is repeated", only5, Config{}, func(w *world, v wire.Version) {
+		c := w.connect(v, wire.Connect{ClientID: "a", Properties: wire.Properties{wire.ReceiveMaximum(1)}})
+		c.subscribe("s", wire.QoS1)
+		c.publish("s", "one", wire.QoS1)
+		c.publish("s", "two", wire.QoS1)
+		c.subscribe("s", wire.QoS1)
+		c.ack(c.got("one"))
+		c.got("two")
+	}},
 	{"unsubscribes exactly what is named", both, Config{}, func(w *world, v wire.Version) {
 		c := w.connect(v, clean("a"))
 		for _, filter := range []string{"s/1", "s/2", "s/+"} {
