@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/onsi/gomega/matchers"
 	"github.com/onsi/gomega/types"
 
 	"github.com/mqttspec/mqttspec/harness/req"
@@ -40,20 +42,47 @@ func (e *environment) statements(id string) (ids []req.ID) {
 	return ids
 }
 
-// match applies a matcher; one that cannot judge the value is a defect of the spec.
+// match applies a matcher and says in words what was there instead; one that cannot judge the value is a defect of the
+// spec.
 func match(actual any, m types.GomegaMatcher) (ok bool, observed string) {
 	ok, err := m.Match(actual)
 	if err != nil {
 		panic(stop{reports.Inconclusive, "matcher: " + err.Error(), true})
 	}
-	if !ok {
-		observed = flat(m.FailureMessage(actual))
+	if ok {
+		return true, ""
 	}
-	return ok, observed
+	observed = describe(actual)
+	if equal, is := m.(*matchers.EqualMatcher); is {
+		observed += " instead of " + describe(equal.Expected)
+	}
+	return false, observed
 }
 
-// flat puts a matcher's message on one line.
-func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+// describe says a value in a reader's words: the sentence beside it tells what it is about.
+func describe(v any) string {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case string:
+		return strconv.QuoteToASCII(v)
+	case []string:
+		if len(v) == 0 {
+			return "nothing"
+		}
+		quoted := make([]string, 0, len(v))
+		for _, s := range v {
+			quoted = append(quoted, strconv.QuoteToASCII(s))
+		}
+		return strings.Join(quoted, ", ")
+	case []byte:
+		return strconv.QuoteToASCII(string(v))
+	}
+	return flat(fmt.Sprintf("%v", v))
+}
 
 // Must demands what statement id demands. If the matcher does not match, the target breaks the statement and the body
 // ends. The id must be claimed by the spec.
