@@ -244,3 +244,6 @@ func bounds(what string, earliest, latest time.Duration) string {
 }
 
 func round(d time.Duration) string { return d.Round(time.Millisecond).String() }
+
+// flat puts a text on one line.
+func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
