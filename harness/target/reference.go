@@ -1,0 +1,152 @@
+package target
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/mqttspec/mqttspec/harness"
+	broker "github.com/mqttspec/mqttspec/reference-broker"
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// reference is the reference broker with what is switched on in it.
+type reference struct {
+	defects, tolerances []string
+}
+
+func parseReference(query string) (Description, error) {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return Description{}, configErrorf("reference?%s: %w", query, err)
+	}
+	for key := range values {
+		if key != "defect" && key != "tolerance" {
+			return Description{}, configErrorf("reference?%s: %q is neither defect nor tolerance", query, key)
+		}
+	}
+	r := &reference{values["defect"], values["tolerance"]}
+	if err := r.check(); err != nil {
+		return Description{}, &ConfigError{err}
+	}
+	return Description{Name: "reference", Software: "mqttspec reference broker", reference: r}, nil
+}
+
+// check lets the broker say whether it knows the names.
+func (r reference) check() error {
+	b, err := broker.New(broker.Config{Defects: r.defects, Tolerances: r.tolerances})
+	if err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "broker: "))
+	}
+	return b.Close()
+}
+
+// embedded is a reference broker in this process, served over loopback TCP.
+type embedded struct {
+	description Description
+	options     Options
+	broker      *broker.Broker
+	listener    net.Listener
+	way         endpoint
+	log         *tail
+	serving     sync.WaitGroup
+
+	mu    sync.Mutex
+	crash error
+}
+
+func openReference(d Description, o Options) (*embedded, error) {
+	r := reference{append(d.reference.defects, o.Defects...), append(d.reference.tolerances, o.Tolerances...)}
+	if err := r.check(); err != nil {
+		return nil, &ConfigError{err}
+	}
+	if t := cmp.Or(o.Transport, TransportTCP); t != TransportTCP {
+		return nil, configErrorf("the reference broker as a target is served over tcp only, not over %s", t)
+	}
+	d.reference = &r
+	log := newTail()
+	b, err := broker.New(broker.Config{
+		Defects: r.defects, Tolerances: r.tolerances,
+		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		return nil, &ConfigError{err}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("%w: the reference broker cannot listen: %w", harness.ErrUnreachable, errors.Join(err, b.Close()))
+	}
+	e := &embedded{description: d, options: o, broker: b, listener: l, log: log,
+		way: endpoint{transport: TransportTCP, host: l.Addr().String()}}
+	e.serving.Go(e.serve)
+	return e, nil
+}
+
+// serve accepts until the listener is closed. The broker serves each connection in a goroutine of ours, so that a panic
+// in it is a finding and not the end of the process.
+func (e *embedded) serve() {
+	for {
+		c, err := e.listener.Accept()
+		if err != nil {
+			return
+		}
+		e.serving.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					c.Close()
+					e.mu.Lock()
+					defer e.mu.Unlock()
+					e.crash = cmp.Or(e.crash, fmt.Errorf("the reference broker panics: %v\n%s", p, debug.Stack()))
+				}
+			}()
+			e.broker.ServeConn(c)
+		})
+	}
+}
+
+// Dial connects over loopback TCP.
+func (e *embedded) Dial(ctx context.Context) (net.Conn, error) { return e.way.dial(ctx) }
+
+// Instance starts another reference broker.
+func (e *embedded) Instance(context.Context) (harness.Target, error) {
+	return openReference(e.description, e.options)
+}
+
+// Keeps is false: the broker ends with the run.
+func (e *embedded) Keeps() bool { return false }
+
+// Logs returns what the broker has said of connections that ended in an error.
+func (e *embedded) Logs() string { return e.log.String() }
+
+// Info describes the broker; its version is that of this program.
+func (e *embedded) Info() reports.TargetInfo {
+	info := e.description.info()
+	if build, ok := debug.ReadBuildInfo(); ok && build.Main.Version != "(devel)" {
+		info.Version = build.Main.Version
+	}
+	return info
+}
+
+// Close ends the broker. It returns a panic of the broker as an error.
+func (e *embedded) Close() error {
+	err := errors.Join(e.listener.Close(), e.broker.Close())
+	e.serving.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return cmp.Or(e.crash, err)
+}
+
+// programName is what to call a command.
+func programName(program string) string {
+	base := path.Base(filepath.ToSlash(program))
+	return strings.TrimSuffix(base, ".exe")
+}
