@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -98,7 +99,7 @@ func (b *Broker) open(nc net.Conn) *conn {
 	}
 	defer b.mu.Unlock()
 	b.accepted++
-	c := &conn{b: b, nc: nc, number: b.accepted, written: make(chan struct{}), opened: time.Now()}
+	c := &conn{b: b, nc: nc, number: b.accepted, written: make(chan struct{})}
 	c.wake.L = &b.mu
 	b.conns[c] = struct{}{}
 	b.ending.Add(1)
@@ -119,6 +120,10 @@ func (b *Broker) Serve(l net.Listener) error {
 	b.mu.Unlock()
 	for {
 		nc, err := l.Accept()
+		if passes(err) {
+			time.Sleep(acceptPause)
+			continue
+		}
 		if err != nil {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -132,6 +137,14 @@ func (b *Broker) Serve(l net.Listener) error {
 			go c.serve()
 		}
 	}
+}
+
+// acceptPause is how long Serve waits when the process has too many files open for another connection.
+const acceptPause = 50 * time.Millisecond
+
+// passes reports whether a failure of Accept says nothing about the listener.
+func passes(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED)
 }
 
 // Close ends the broker: listeners are closed, clients of 5.0 are sent DISCONNECT 0x8B as far as they take it at once,

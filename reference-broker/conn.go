@@ -24,7 +24,6 @@ type conn struct {
 	b       *Broker
 	nc      net.Conn
 	number  uint64
-	opened  time.Time
 	written chan struct{} // closed when the writer has ended
 
 	// All that follows is guarded by b.mu.

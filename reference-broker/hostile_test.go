@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"net"
+	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +269,39 @@ func TestTakeoverWar(t *testing.T) {
 		}
 		if alive != 1 {
 			t.Errorf("%d connections are alive", alive)
+		}
+	})
+}
+
+// exhausted is a listener that has no file descriptor for its first connection.
+type exhausted struct {
+	*memnet.Listener
+	failed bool
+}
+
+func (l *exhausted) Accept() (net.Conn, error) {
+	if !l.failed {
+		l.failed = true
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+func TestServeOutlivesTooManyOpenFiles(t *testing.T) {
+	bubble(t, Config{}, func(w *world) {
+		l := &exhausted{Listener: memnet.Listen()}
+		served := make(chan error, 1)
+		go func() { served <- w.b.Serve(l) }()
+		nc, err := l.Dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &client{t: w.t, nc: nc.(*memnet.Conn), version: wire.V5}
+		c.send(clean("a"))
+		next[wire.Connack](c)
+		w.b.Close()
+		if err := <-served; err != ErrClosed {
+			t.Errorf("Serve returned %v", err)
 		}
 	})
 }
