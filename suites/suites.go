@@ -5,6 +5,7 @@ package suites
 import (
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/wire"
+	"github.com/mqttspec/mqttspec/suites/protocol"
 	"github.com/mqttspec/mqttspec/suites/scenarios"
 )
 
@@ -17,6 +18,8 @@ func All() []harness.Group {
 		scenarios.Retained,
 		scenarios.UngracefulDisconnect,
 		scenarios.KeepAlive,
+		protocol.Malformed,
+		protocol.MalformedProperties,
 	}
 }
 

@@ -1,0 +1,145 @@
+package protocol
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// offence is something that a client must not send.
+type offence struct {
+	id        string // the statement that is broken if it passes; a [Twin] in specs of both versions
+	name      string // for the report
+	packet    wire.Packet
+	refusable bool // a negative acknowledgement is an answer too, and the connection may go on
+}
+
+// batch is how many offences are tried at the same time, each on a connection of its own.
+const batch = 64
+
+// each calls f for 0 to n-1, many at a time.
+func each(ctx context.Context, n int, f func(i int)) {
+	for start := 0; start < n; start += batch {
+		var fs []func()
+		for i := start; i < min(start+batch, n); i++ {
+			fs = append(fs, func() { f(i) })
+		}
+		Together(ctx, fs...)
+	}
+}
+
+// reaction is what a target does about an offence.
+type reaction struct {
+	passed   bool // nothing, or it even accepts it
+	answered bool // an offending CONNECT got a CONNACK
+	dialect  bool // a DISCONNECT came, which 3.1.1 does not have in this direction
+}
+
+// punished demands that the target closes the Network Connection because of each offence. Before that it shows that the
+// legal packets pass, so that it is the offence that is punished.
+func punished(ctx context.Context, legal []wire.Packet, offences []offence) {
+	pass(ctx, legal)
+	judge(ctx, offences, react(ctx, offences))
+}
+
+// pass shows that legal packets do not end a connection.
+func pass(ctx context.Context, legal []wire.Packet) {
+	c := Connect(ctx, Clean(ctx, "legal"))
+	for i, p := range legal {
+		if connect, is := p.(wire.Connect); is {
+			connect.ClientID += fmt.Sprint("legal", i)
+			Connect(ctx, connect).Ping(ctx)
+			continue
+		}
+		c.Send(ctx, p)
+	}
+	c.Ping(ctx)
+}
+
+// react commits the offences and returns the reactions.
+func react(ctx context.Context, offences []offence) []reaction {
+	reactions := make([]reaction, len(offences))
+	each(ctx, len(offences), func(i int) { reactions[i] = offences[i].commit(ctx, i) })
+	return reactions
+}
+
+// commit sends the offending packet and sees what happens.
+func (o offence) commit(ctx context.Context, number int) (r reaction) {
+	var c *Client
+	if o.packet.Type() == wire.CONNECT {
+		c = Open(ctx, fmt.Sprint("me", number))
+	} else {
+		c = Connect(ctx, as(ctx, "me", number))
+	}
+	c.Send(ctx, o.packet)
+	_, end := TryWhere(ctx, c, Timings(ctx).Reply, func(p wire.Packet) bool { return o.refusable && refuses(p) })
+	connack, came := Try[wire.Connack](ctx, c, 0)
+	r.answered = came == Arrived
+	// that a refused client is disconnected is another statement
+	r.passed = end == Silent && !r.answered || r.answered && connack.ReasonCode == wire.Success
+	_, came = TryWhere(ctx, c, 0, func(p wire.Packet) bool { return p.Type() == wire.DISCONNECT })
+	r.dialect = came == Arrived && Version(ctx) == wire.V311
+	return r
+}
+
+// refuses reports whether a packet is a negative acknowledgement.
+func refuses(p wire.Packet) bool {
+	var codes []wire.ReasonCode
+	switch p := p.(type) {
+	case wire.Puback:
+		codes = []wire.ReasonCode{p.ReasonCode}
+	case wire.Pubrec:
+		codes = []wire.ReasonCode{p.ReasonCode}
+	case wire.Suback:
+		codes = p.ReasonCodes
+	case wire.Unsuback:
+		codes = p.ReasonCodes
+	}
+	return len(codes) > 0 && !slices.ContainsFunc(codes, func(c wire.ReasonCode) bool { return !c.Failed() })
+}
+
+// judge demands under the statement of each offence that it did not pass. All that passed are named together.
+func judge(ctx context.Context, offences []offence, reactions []reaction) {
+	const what = "the Network Connection is closed because of what breaks the rules"
+	var broken, passed []string
+	for i, o := range offences {
+		if reactions[i].passed {
+			passed = append(passed, o.name)
+			broken = append(broken, strings.Fields(ofVersion(ctx, o.id))...)
+		}
+	}
+	looked := map[string]bool{}
+	for _, o := range offences {
+		for _, id := range strings.Fields(ofVersion(ctx, o.id)) {
+			if !looked[id] && !slices.Contains(broken, id) {
+				Must(ctx, id, what, []string(nil), BeEmpty())
+			}
+			looked[id] = true
+		}
+	}
+	if len(broken) > 0 {
+		slices.Sort(broken)
+		Must(ctx, strings.Join(slices.Compact(broken), " "), what, passed, beClosed{})
+	}
+}
+
+// beClosed matches a list of what passed if it is empty, and names all of it otherwise, which Gomega would cut.
+type beClosed struct{}
+
+// Match reports whether nothing passed.
+func (beClosed) Match(actual any) (bool, error) { return len(actual.([]string)) == 0, nil }
+
+// FailureMessage names what passed.
+func (beClosed) FailureMessage(actual any) string {
+	passed := actual.([]string)
+	return fmt.Sprintf("%d passed: %s", len(passed), strings.Join(passed, "; "))
+}
+
+// NegatedFailureMessage is there for the interface.
+func (beClosed) NegatedFailureMessage(any) string { return "nothing passed" }
