@@ -245,10 +245,10 @@ func pingAnswered(h *History, j *Judgement) {
 	for _, c := range h.bound(j) {
 		asked, answered := 0, 0
 		for _, r := range c.sound() {
-			switch r.Packet.(type) {
-			case wire.Pingreq:
+			switch {
+			case r.Sender == wire.FromClient && r.typeOf() == wire.PINGREQ:
 				asked++
-			case wire.Pingresp:
+			case r.Sender == wire.FromServer && r.typeOf() == wire.PINGRESP: // from a client it is a Protocol Error of its own
 				if answered++; answered > asked {
 					j.broken(c, r.Seq, "expected PINGRESP only after PINGREQ, observed number %d after %d PINGREQ", answered, asked)
 				} else {
