@@ -134,7 +134,7 @@ func (e *environment) row(result stop, c Config) reports.Row {
 			row.TargetLog = l.Logs()
 		}
 	}
-	row.Trace = readable(events, e.start)
+	row.Trace = Readable(events, e.start)
 	return row
 }
 
@@ -173,8 +173,8 @@ func faults(links []*netfault.Link) (fired, unfired []string) {
 	return fired, unfired
 }
 
-// readable turns a trace into what reports show.
-func readable(events []trace.Event, start time.Time) []reports.TraceEvent {
+// Readable turns events into what reports show, with times since start.
+func Readable(events []trace.Event, start time.Time) []reports.TraceEvent {
 	shown := make([]reports.TraceEvent, 0, len(events))
 	for _, e := range events {
 		t := reports.TraceEvent{Seq: e.Seq, At: e.At.Sub(start), Conn: e.Conn, Kind: e.Kind, Hex: hex.EncodeToString(e.Bytes), Text: e.Text}

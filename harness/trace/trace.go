@@ -132,5 +132,15 @@ func (l *Log) Events() []Event {
 	return append([]Event(nil), l.events...)
 }
 
+// Len returns how many events have been recorded so far.
+func (l *Log) Len() int {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.events)
+}
+
 // Note records a note.
 func (l *Log) Note(text string) { l.Add(Event{Kind: Note, Text: text}) }

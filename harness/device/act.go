@@ -1,0 +1,216 @@
+package device
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// lacking is why an instruction makes no sense with a device: it does not offer what is needed.
+type lacking string
+
+// Error returns the reason.
+func (l lacking) Error() string { return string(l) }
+
+// errOffline is why an instruction cannot be carried out now.
+var errOffline = errors.New("the device is not connected")
+
+// arm puts a rule in force.
+func (c *Client) arm(r *rule) {
+	c.log.Note("from here on: " + r.text)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rules = append(c.rules, r)
+}
+
+// settle takes back what a step has put in force. A connection on which something was withheld or changed is closed:
+// what the device and the broker believe of each other need no longer be the same.
+func (c *Client) settle() {
+	c.mu.Lock()
+	if c.shown != "" {
+		c.bench.config.TLS.show(c.address, certificateGood)
+	}
+	c.rules, c.shown = nil, ""
+	disturbed := c.disturbed || c.stalled || c.slice.Size > 0
+	c.disturbed, c.stalled, c.slice = false, false, Slice{}
+	c.wakeAll()
+	open := append([]*conn(nil), c.conns...)
+	c.mu.Unlock()
+	if disturbed {
+		for _, n := range open {
+			n.abort("close")
+		}
+	}
+}
+
+// act carries out an instruction that needs no script.
+func (c *Client) act(ctx context.Context, in Instruction) error {
+	if r := ruleOf(in); r != nil {
+		c.arm(r)
+		return nil
+	}
+	c.log.Note("now: " + in.String())
+	switch {
+	case in.Close != nil:
+		return c.each(func(n *conn) { n.abort("close") })
+	case in.Reset != nil:
+		return c.each(func(n *conn) { n.abort("reset") })
+	case in.Disconnect != nil:
+		return c.disconnect(*in.Disconnect)
+	case in.Stall != nil, in.Heal != nil:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.stalled = in.Stall != nil
+		c.wakeAll()
+	case in.Slice != nil:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.slice = *in.Slice
+	case in.Release != nil:
+		t, _ := wire.ParseType(in.Release.Packet)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.release(t)
+	case in.Publish != nil:
+		return c.publish(*in.Publish)
+	case in.Send != nil:
+		return c.sendDirectly(*in.Send)
+	case in.Forget != nil:
+		return c.bench.forget(c.ID)
+	case in.Certificate != nil:
+		if c.bench.config.TLS == nil {
+			return lacking("the device does not connect with TLS")
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.shown = in.Certificate.Kind
+		c.bench.config.TLS.show(c.address, c.shown)
+	case in.Hook != nil:
+		return c.hook(ctx, in.Hook.Do)
+	default:
+		return fmt.Errorf("%s is for scripts", in)
+	}
+	return nil
+}
+
+// hookTimeout bounds what a hook may take.
+const hookTimeout = time.Minute
+
+func (c *Client) hook(ctx context.Context, what string) error {
+	if c.bench.config.Hook == nil {
+		c.log.Note("there is no hook: the device has to do it by itself")
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
+	defer cancel()
+	return c.bench.config.Hook(ctx, c.ID, what)
+}
+
+// each does something to every open connection.
+func (c *Client) each(do func(*conn)) error {
+	c.mu.Lock()
+	open := append([]*conn(nil), c.conns...)
+	c.mu.Unlock()
+	for _, n := range open {
+		do(n)
+	}
+	if len(open) == 0 {
+		return errOffline
+	}
+	return nil
+}
+
+// online returns the connection on which the device is served.
+func (c *Client) onlineConn() (*conn, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := c.current(); n != nil {
+		return n, nil
+	}
+	return nil, errOffline
+}
+
+func (c *Client) disconnect(d Disconnect) error {
+	n, err := c.onlineConn()
+	if err != nil {
+		return err
+	}
+	if wire.Version(n.version.Load()) != wire.V311 {
+		p := wire.Disconnect{ReasonCode: d.Code}
+		if d.Reference != "" {
+			p.Properties = wire.Properties{wire.ServerReference(d.Reference)}
+		}
+		n.send(p, nil)
+	}
+	n.end("close")
+	return nil
+}
+
+func (c *Client) publish(p Publish) error {
+	topic := p.Topic
+	if topic == "" {
+		topic = c.subscribedTopic()
+	}
+	if topic == "" {
+		return lacking("the device has subscribed to nothing")
+	}
+	return c.bench.deliver(topic, p)
+}
+
+// sendDirectly sends a packet past the broker.
+func (c *Client) sendDirectly(s Send) error {
+	n, err := c.onlineConn()
+	if err != nil {
+		return err
+	}
+	v := wire.Version(n.version.Load())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case s.Malformed != "":
+		w, _ := malformed(s.Malformed)
+		if w.only != 0 && w.only != v {
+			return lacking(fmt.Sprintf("MQTT %s has no %s", v, sentence(s.Malformed)))
+		}
+		c.disturbed = true
+		n.enqueue(output{bytes: w.bytes(v)})
+	case s.Hex != "":
+		b, err := hex.DecodeString(strings.ReplaceAll(s.Hex, " ", ""))
+		if err != nil {
+			return err
+		}
+		c.disturbed = true
+		n.enqueue(output{bytes: b})
+	default:
+		p := wire.Publish{Topic: s.Topic, QoS: s.QoS, Payload: payload(s.Payload, s.Size, 0)}
+		if s.Alias > 0 {
+			p.Properties = wire.Properties{wire.TopicAlias(uint16(s.Alias))}
+		}
+		if s.Bare {
+			p.Topic = ""
+		}
+		if s.QoS > 0 {
+			c.lastID = max(c.lastID+1, firstInjected) // it starts again after 65,535
+			p.PacketID = c.lastID
+			c.injected[p.PacketID] = true
+		}
+		n.enqueue(output{bytes: wire.Bytes(p, v)})
+	}
+	return nil
+}
+
+// subscribed notes that a SUBACK is about to be sent. The caller holds mu.
+func (c *Client) subscribed(n *conn, p wire.Suback) {
+	for i, f := range c.pending[p.PacketID] {
+		if i < len(p.ReasonCodes) && !p.ReasonCodes[i].Failed() {
+			c.filters = append(without(c.filters, f), f)
+		}
+	}
+	delete(c.pending, p.PacketID)
+	c.happened(Event{Kind: eventSubscribed, Conn: n.number})
+}

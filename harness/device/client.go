@@ -1,0 +1,166 @@
+package device
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mqttspec/mqttspec/harness/trace"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// maxTraceBytes bounds what the trace of one device keeps in memory.
+const maxTraceBytes = 64 << 20
+
+// Client is one device under test, told from others by its Client Identifier.
+type Client struct {
+	// ID is the Client Identifier, or the address of a device that has not given any.
+	ID string
+
+	bench *Bench
+	log   *trace.Log
+	ready chan struct{} // closed when the plan waits for the device for the first time
+	once  sync.Once
+
+	mu        sync.Mutex // guards all that follows, and the output of the client's connections
+	version   wire.Version
+	address   string  // where it came from last, without the port
+	conns     []*conn // that are open, the newest last
+	count     int     // of all connections
+	events    []Event
+	changed   chan struct{} // closed and renewed when something happens
+	rules     []*rule
+	stalled   bool
+	slice     Slice
+	shown     string // the kind of certificate that was chosen, "" for a good one
+	disturbed bool   // a rule has acted since the last clean connection
+	injected  map[uint16]bool
+	lastID    uint16
+	aliases   map[uint16]string
+	filters   []string            // that it has subscribed to, in their order
+	pending   map[uint16][]string // filters whose SUBACK has not come, by Packet Identifier
+	observed  map[string]string   // what it said of itself
+}
+
+func newClient(b *Bench, id string) *Client {
+	c := &Client{ID: id, bench: b, log: &trace.Log{}, ready: make(chan struct{}), changed: make(chan struct{}), injected: map[uint16]bool{}, lastID: firstInjected,
+		aliases: map[uint16]string{}, pending: map[uint16][]string{}, observed: map[string]string{}}
+	c.log.Limit(maxTraceBytes)
+	return c
+}
+
+// Version returns the version of MQTT that the device spoke last.
+func (c *Client) Version() wire.Version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.version
+}
+
+// Connected reports whether the device has a connection on which it was accepted.
+func (c *Client) Connected() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current() != nil
+}
+
+// current returns the newest connection on which the device was accepted, or nil. The caller holds mu.
+func (c *Client) current() *conn {
+	for i := len(c.conns) - 1; i >= 0; i-- {
+		if c.conns[i].online && !c.conns[i].ending {
+			return c.conns[i]
+		}
+	}
+	return nil
+}
+
+// happened tells the plan of something. The caller holds mu.
+func (c *Client) happened(e Event) {
+	e.At = time.Now()
+	c.events = append(c.events, e)
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// since returns what happened after the first n events, and what is closed when more happens.
+func (c *Client) since(n int) ([]Event, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.events[n:len(c.events):len(c.events)], c.changed
+}
+
+// note keeps what later instructions need to know of what the device sent. The caller holds mu.
+func (c *Client) note(p wire.Packet) (topic string) {
+	switch p := p.(type) {
+	case wire.Connect:
+		if p.ProtocolVersion == wire.V5 || p.ProtocolVersion == wire.V311 {
+			c.version = p.ProtocolVersion
+		}
+		c.aliases, c.pending = map[uint16]string{}, map[uint16][]string{}
+		c.introduce(p)
+	case wire.Subscribe:
+		c.pending[p.PacketID] = nil
+		for _, s := range p.Subscriptions {
+			c.pending[p.PacketID] = append(c.pending[p.PacketID], s.Filter)
+		}
+	case wire.Unsubscribe:
+		for _, f := range p.Filters {
+			c.filters = without(c.filters, f)
+		}
+	case wire.Publish:
+		alias := uint16(p.Properties.Int(wire.PropTopicAlias, 0))
+		switch {
+		case p.Topic == "" && alias > 0:
+			return c.aliases[alias]
+		case alias > 0:
+			c.aliases[alias] = p.Topic
+		}
+		return p.Topic
+	}
+	return ""
+}
+
+func without(list []string, s string) (rest []string) {
+	for _, l := range list {
+		if l != s {
+			rest = append(rest, l)
+		}
+	}
+	return rest
+}
+
+// subscribedTopic returns a Topic Name that a filter of the device matches, or "".
+func (c *Client) subscribedTopic() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := len(c.filters) - 1; i >= 0; i-- {
+		f := c.filters[i]
+		if _, inner, shared := wire.SharedFilter(f); shared {
+			f = inner
+		}
+		if f != "" && f[0] != '$' {
+			return topicFor(f)
+		}
+	}
+	return ""
+}
+
+// topicFor returns a Topic Name that a Topic Filter matches.
+func topicFor(filter string) string {
+	levels := strings.Split(filter, "/")
+	for i, l := range levels {
+		if l == "+" || l == "#" {
+			levels[i] = "mqttspec"
+		}
+	}
+	return strings.Join(levels, "/")
+}
+
+// wakeAll lets the writers of the client's connections look again. The caller holds mu.
+func (c *Client) wakeAll() {
+	for _, n := range c.conns {
+		n.wake.Broadcast()
+	}
+}
+
+// reached tells that the plan waits for the device: what it sent may be handled now.
+func (c *Client) reached() { c.once.Do(func() { close(c.ready) }) }

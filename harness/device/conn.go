@@ -1,0 +1,468 @@
+package device
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/mqttspec/mqttspec/harness/memnet"
+	"github.com/mqttspec/mqttspec/harness/trace"
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+const (
+	// maxFrame is the largest packet that is taken from a device, in bytes.
+	maxFrame = 16 << 20
+	// linger is how long a connection that we have ended waits for the device to end its direction, so that what was
+	// sent last is not lost to a reset.
+	linger = 2 * time.Second
+	// firstInjected is the Packet Identifier after which those of packets that go past the broker begin. The broker
+	// counts from 1.
+	firstInjected = 50_000
+)
+
+// conn is one Network Connection of a device. It stands between the device's socket and the reference broker: it
+// records what passes next to the device, tells the plan, and does to the traffic what the plan says. The broker behind
+// it stays correct.
+type conn struct {
+	bench  *Bench
+	nc     net.Conn
+	early  []trace.Event // of before the client was known
+	client *Client       // nil until the first packet
+	number int           // of the client's connections
+	name   string        // in the trace
+
+	// of the goroutine that reads from the device
+	server net.Conn // our end of the way to the broker, nil if there is none
+	silent bool     // nothing is answered any more: a CONNACK is withheld
+
+	version atomic.Uint32
+
+	// guarded by the client's mu
+	wake    *sync.Cond
+	out     []output
+	online  bool
+	ending  bool // nothing more is taken for output
+	aborted bool
+	over    bool // the writer has nothing to wait for any more
+
+	serving sync.WaitGroup
+}
+
+// output is something to be written.
+type output struct {
+	bytes []byte
+	due   time.Time
+	then  func() // called when it has been written, with the client's mu held
+	end   string // "close" or "reset", after the bytes
+}
+
+// serve carries the connection to its end.
+func (n *conn) serve() {
+	defer n.nc.Close()
+	r := bufio.NewReader(n.nc)
+	frame, err := wire.ReadFrame(r, maxFrame)
+	if n.client = n.bench.clientOf(n, frame); n.client == nil {
+		return // closed, or nobody to attribute silence to
+	}
+	n.admit()
+	select {
+	case <-n.client.ready:
+	case <-n.bench.ctx.Done():
+		return
+	}
+	n.serving.Go(n.write)
+	for err == nil {
+		n.received(frame)
+		frame, err = wire.ReadFrame(r, maxFrame)
+	}
+	n.ended(frame, err)
+	n.nc.Close() // a write that the device does not take would not end otherwise
+	n.serving.Wait()
+}
+
+// admit makes the connection known to its client.
+func (n *conn) admit() {
+	c := n.client
+	c.mu.Lock()
+	c.count++
+	n.number = c.count
+	n.name = "device"
+	if n.number > 1 {
+		n.name = fmt.Sprintf("device#%d", n.number)
+	}
+	n.wake = sync.NewCond(&c.mu)
+	c.conns = append(c.conns, n)
+	c.address = host(n.nc.RemoteAddr())
+	c.mu.Unlock()
+	n.log(trace.Event{Kind: trace.Open})
+	for _, e := range n.early {
+		n.log(e)
+	}
+	c.mu.Lock()
+	c.happened(Event{Kind: eventOpen, Conn: n.number})
+	c.mu.Unlock()
+}
+
+func host(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	h, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return h
+}
+
+func (n *conn) log(e trace.Event) {
+	e.Conn = n.name
+	if e.Version == 0 {
+		e.Version = wire.Version(n.version.Load())
+	}
+	n.client.log.Add(e)
+	if n.bench.config.OnEvent != nil {
+		e.At = time.Now()
+		n.bench.config.OnEvent(n.client.ID, e)
+	}
+}
+
+// tell notes in the trace what was done to the device.
+func (n *conn) tell(format string, args ...any) {
+	n.log(trace.Event{Kind: trace.Note, Text: fmt.Sprintf(format, args...)})
+}
+
+// received handles a packet of the device.
+func (n *conn) received(frame []byte) {
+	p, err := wire.Decoder{Version: wire.Version(n.version.Load()), Sender: wire.FromClient}.Decode(frame)
+	var bad *wire.Violation
+	errors.As(err, &bad)
+	if connect, ok := p.(wire.Connect); ok && n.version.Load() == 0 {
+		n.version.Store(uint32(connect.ProtocolVersion))
+	}
+	n.log(trace.Event{Kind: trace.Packet, Dir: trace.ToServer, Bytes: frame})
+	c := n.client
+	c.mu.Lock()
+	topic := c.note(p)
+	passing := c.judge(trace.ToServer, wire.TypeOf(frame[0]), (*rule).ordinary)
+	var connack passage
+	_, isConnect := p.(wire.Connect)
+	if isConnect && n.server == nil && !n.silent {
+		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
+	}
+	own := n.ownAnswer(p)
+	c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
+	c.mu.Unlock()
+	for _, f := range append(passing.fired, connack.fired...) {
+		n.tell("%s", f)
+	}
+	switch {
+	case passing.cut != nil && !passing.cut.After, passing.drop, own:
+	case connack.drop:
+		n.silent = true
+	case connack.refuse != nil:
+		n.silent = true
+		n.send(wire.Connack{ReasonCode: connack.refuse.Code}, nil)
+		n.end("close")
+	case n.silent:
+	default:
+		n.forward(frame, isConnect || n.server == nil)
+	}
+	if passing.cut != nil {
+		n.end(passing.cut.How)
+	}
+}
+
+// forward passes a packet on to the broker.
+func (n *conn) forward(frame []byte, dial bool) {
+	if n.server == nil {
+		if !dial {
+			return
+		}
+		ours, theirs := memnet.Pipe(0)
+		n.server = ours
+		n.bench.serving.Go(func() { n.bench.broker.ServeConn(theirs) })
+		n.serving.Go(n.fromServer)
+	}
+	n.server.Write(frame) // a broker that has closed is seen where we read from it
+}
+
+// ownAnswer takes what answers a packet that went past the broker, which must not see it. The caller holds mu.
+func (n *conn) ownAnswer(p wire.Packet) bool {
+	id, ok := wire.PacketIDOf(p)
+	if !ok || !n.client.injected[id] {
+		return false
+	}
+	switch p := p.(type) {
+	case wire.Puback, wire.Pubcomp:
+		delete(n.client.injected, id)
+		return true
+	case wire.Pubrec:
+		if p.ReasonCode.Failed() {
+			delete(n.client.injected, id)
+		} else {
+			n.enqueue(output{bytes: wire.Bytes(wire.Pubrel{PacketID: id}, wire.Version(n.version.Load()))})
+		}
+		return true
+	}
+	return false
+}
+
+// fromServer passes on what the broker sends.
+func (n *conn) fromServer() {
+	r := bufio.NewReader(n.server)
+	for {
+		frame, err := wire.ReadFrame(r, 0)
+		if err != nil {
+			n.end("close")
+			return
+		}
+		n.fromBroker(frame)
+	}
+}
+
+// fromBroker lets the rules act on a packet of the broker and passes on what they leave of it.
+func (n *conn) fromBroker(frame []byte) {
+	v := wire.Version(n.version.Load())
+	p, _ := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
+	c := n.client
+	c.mu.Lock()
+	passing := c.judge(trace.ToClient, wire.TypeOf(frame[0]), (*rule).ordinary)
+	c.mu.Unlock()
+	for _, f := range passing.fired {
+		n.tell("%s", f)
+	}
+	o := output{bytes: frame}
+	if passing.delay > 0 {
+		o.due = time.Now().Add(passing.delay)
+	}
+	if connack, ok := p.(wire.Connack); ok {
+		for _, e := range passing.edits {
+			connack = e.edit(connack, v)
+		}
+		p = connack
+		o.then = func() { n.wentOnline(connack) }
+	}
+	if passing.refuse != nil {
+		p = passing.refuse.edit(p)
+	}
+	if suback, ok := p.(wire.Suback); ok {
+		o.then = func() { c.subscribed(n, suback) }
+	}
+	if len(passing.edits) > 0 || passing.refuse != nil {
+		o.bytes = wire.Bytes(p, v)
+	}
+	if cut := passing.cut; cut != nil {
+		o.end = cut.How
+		switch {
+		case cut.After:
+		case cut.Keep > 0 && cut.Keep < len(o.bytes):
+			o.bytes, o.then = o.bytes[:cut.Keep], nil
+		default:
+			o.bytes, o.then = nil, nil
+		}
+	}
+	if passing.drop {
+		return
+	}
+	c.mu.Lock()
+	n.enqueue(o)
+	c.mu.Unlock()
+}
+
+// wentOnline notes that the device has been accepted. The caller holds mu.
+func (n *conn) wentOnline(p wire.Connack) {
+	if p.ReasonCode != wire.Success {
+		return
+	}
+	n.online = true
+	if !p.SessionPresent {
+		n.client.injected, n.client.filters = map[uint16]bool{}, nil
+	}
+	n.client.happened(Event{Kind: eventOnline, Conn: n.number, Text: fmt.Sprint(p.SessionPresent)})
+}
+
+// send writes a packet to the device.
+func (n *conn) send(p wire.Packet, then func()) {
+	n.client.mu.Lock()
+	defer n.client.mu.Unlock()
+	n.enqueue(output{bytes: wire.Bytes(p, wire.Version(n.version.Load())), then: then})
+}
+
+// end ends the connection after what is to be written, in order ("close") or with a reset.
+func (n *conn) end(how string) {
+	n.client.mu.Lock()
+	defer n.client.mu.Unlock()
+	n.enqueue(output{end: how})
+}
+
+// enqueue adds to the output. The caller holds mu.
+func (n *conn) enqueue(o output) {
+	if n.ending {
+		return
+	}
+	n.out = append(n.out, o)
+	if wait := time.Until(o.due); !o.due.IsZero() && wait > 0 {
+		time.AfterFunc(wait, func() {
+			n.client.mu.Lock()
+			n.wake.Broadcast()
+			n.client.mu.Unlock()
+		})
+	}
+	n.ending = o.end != ""
+	n.wake.Broadcast()
+}
+
+// abort ends the connection now, whatever waits to be written.
+func (n *conn) abort(how string) {
+	n.client.mu.Lock()
+	defer n.client.mu.Unlock()
+	n.out, n.ending = nil, false
+	n.enqueue(output{end: how})
+	n.aborted = true // not held by a stall
+	n.wake.Broadcast()
+}
+
+// write writes the output until the connection ends.
+func (n *conn) write() {
+	c := n.client
+	c.mu.Lock()
+	for {
+		for !n.over && !(len(n.out) > 0 && (!c.stalled || n.aborted) && !time.Now().Before(n.out[0].due)) {
+			n.wake.Wait()
+		}
+		if n.over {
+			c.mu.Unlock()
+			return
+		}
+		o, slice := n.out[0], c.slice
+		n.out = n.out[1:]
+		c.mu.Unlock()
+		if len(o.bytes) > 0 {
+			n.record(o.bytes)
+			n.put(o.bytes, slice)
+		}
+		if o.end != "" {
+			n.hangUp(o.end)
+		}
+		c.mu.Lock()
+		if o.then != nil {
+			o.then()
+		}
+		if o.end != "" {
+			c.mu.Unlock()
+			return
+		}
+	}
+}
+
+// record puts what is about to be sent into the trace.
+func (n *conn) record(b []byte) {
+	kind := trace.Packet
+	if h, size, err := wire.ParseHeader(b); err != nil || size == 0 || len(b)-size != h.Length {
+		kind = trace.Bytes
+	}
+	n.log(trace.Event{Kind: kind, Dir: trace.ToClient, Bytes: b})
+}
+
+// put writes bytes, in pieces if the plan says so.
+func (n *conn) put(b []byte, s Slice) {
+	if s.Size == 0 {
+		n.nc.Write(b) // that the device is gone is seen where we read from it
+		return
+	}
+	for len(b) > 0 {
+		size := min(s.Size, len(b))
+		if _, err := n.nc.Write(b[:size]); err != nil {
+			return
+		}
+		b = b[size:]
+		if s.Gap > 0 && len(b) > 0 && pause(n.bench.ctx, s.Gap) != nil {
+			return
+		}
+	}
+}
+
+// pause lets time pass.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// hangUp ends our direction of the connection.
+func (n *conn) hangUp(how string) {
+	if how == "reset" {
+		n.log(trace.Event{Kind: trace.Close, Dir: trace.ToClient, How: trace.RST})
+		memnet.Abort(n.nc)
+		return
+	}
+	n.log(trace.Event{Kind: trace.Close, Dir: trace.ToClient, How: trace.FIN})
+	if memnet.CloseWrite(n.nc) != nil {
+		n.nc.Close()
+	}
+	n.nc.SetReadDeadline(time.Now().Add(linger))
+}
+
+// ended notes the end of what the device sends.
+func (n *conn) ended(rest []byte, err error) {
+	if len(rest) > 0 {
+		n.log(trace.Event{Kind: trace.Bytes, Dir: trace.ToServer, Bytes: rest})
+	}
+	how, text := howEnded(err)
+	n.log(trace.Event{Kind: trace.Close, Dir: trace.ToServer, How: how, Text: text})
+	if n.server != nil {
+		if how == trace.FIN {
+			memnet.CloseWrite(n.server)
+		} else {
+			memnet.Abort(n.server)
+		}
+	}
+	c := n.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ours := n.ending
+	n.ending, n.online, n.over = true, false, true
+	n.wake.Broadcast()
+	for i, other := range c.conns {
+		if other == n {
+			c.conns = append(c.conns[:i:i], c.conns[i+1:]...)
+			break
+		}
+	}
+	if how != trace.Local && !ours {
+		c.happened(Event{Kind: eventClose, Conn: n.number, Text: string(how)})
+	} else {
+		c.happened(Event{Kind: eventEnd, Conn: n.number, Text: string(how)})
+	}
+}
+
+// howEnded tells in what way the device ended its direction.
+func howEnded(err error) (how trace.How, text string) {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return trace.FIN, ""
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return trace.RST, ""
+	case errors.Is(err, net.ErrClosed), isTimeout(err):
+		return trace.Local, ""
+	}
+	return trace.Error, err.Error()
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

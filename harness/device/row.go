@@ -1,0 +1,143 @@
+package device
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/monitor"
+	"github.com/mqttspec/mqttspec/harness/req"
+	"github.com/mqttspec/mqttspec/harness/trace"
+	"github.com/mqttspec/mqttspec/harness/wire"
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// violation identifies what a monitor found, so that it is reported once although every step judges all traffic so far.
+type violation struct {
+	id   req.ID
+	conn string
+	seq  int
+}
+
+// monitored is what the monitors found in the steps before.
+type monitored struct {
+	seen      map[violation]bool
+	exercised map[req.ID]int
+}
+
+// judge runs the monitors of clients on all traffic of the device and returns what is new.
+func (m *monitored) judge(events []trace.Event) (findings []reports.Finding, exercised map[req.ID]int) {
+	exercised = map[req.ID]int{}
+	for _, r := range monitor.Run(events, wire.FromClient) {
+		if n := r.Exercised - m.exercised[r.ID]; n > 0 {
+			exercised[r.ID] = n
+		}
+		m.exercised[r.ID] = r.Exercised
+		for _, v := range r.Violations {
+			key := violation{r.ID, v.Conn, v.Seq}
+			if m.seen[key] {
+				continue
+			}
+			m.seen[key] = true
+			verdict := reports.Fail
+			if s, ok := req.Lookup(r.ID); ok && s.Level.Advisory() {
+				verdict = reports.Warning
+			}
+			findings = append(findings, reports.Finding{ID: r.ID, Verdict: verdict, Text: v.Text, Conn: v.Conn, EventSeq: v.Seq, Times: v.Times})
+		}
+	}
+	return findings, exercised
+}
+
+// row makes the row of a step whose script ended with o.
+func (x *examination) row(o *outcome, m *monitored) reports.Row {
+	row := reports.Row{
+		Event: "end", ID: x.step.ID, Version: x.v, Target: x.c.ID, Variant: variant, At: time.Now(),
+		Duration: time.Since(x.start), Jitter: x.b.config.Jitter.Worst(x.start),
+	}
+	events := x.c.log.Events()
+	row.Findings, row.Monitored = m.judge(events)
+	if o == nil {
+		o = x.kept(row)
+	}
+	row.Requirements, row.Warnings, row.Behaviours = x.requirements, x.warnings, x.behaviours
+	row.Faults, row.Unfired = x.fired()
+	switch {
+	case o != nil:
+		row.Verdict, row.Reason, row.OwnDefect = o.verdict, o.reason, o.own
+		if o.verdict == reports.Inconclusive && len(row.Findings) > 0 {
+			row.BlockedBy = string(row.Findings[0].ID)
+		}
+	case len(row.Unfired) > 0 && len(row.Faults) == 0:
+		row.Verdict, row.Reason = reports.Inconclusive, "nothing came on which this could act: "+row.Unfired[0]
+	case len(row.Warnings) > 0:
+		row.Verdict, row.Reason = reports.Warning, row.Warnings[0].Text+": "+row.Warnings[0].Observed
+	case len(row.Requirements) > 0:
+		row.Verdict = reports.Pass
+	case len(row.Behaviours) > 0:
+		row.Verdict = reports.Behaviour
+	default:
+		row.Verdict, row.Reason = reports.Inconclusive, "nothing came on which the statements of the step could have been broken"
+	}
+	first := x.firstTrace
+	for _, f := range row.Findings {
+		first = min(first, f.EventSeq)
+	}
+	row.Trace = harness.Readable(events[first:], x.start)
+	return row
+}
+
+// kept turns what the monitors found on the statements of the step into requirements.
+func (x *examination) kept(row reports.Row) (o *outcome) {
+	for _, id := range ofVersion(x.step.Kept, x.v) {
+		s, _ := req.Lookup(id)
+		r := reports.Requirement{ID: id, Verdict: reports.Pass, Text: s.Text}
+		for _, f := range row.Findings {
+			if f.ID == id && r.Verdict == reports.Pass {
+				r.Verdict, r.Expected, r.Observed = reports.Fail, s.Text, f.Text
+				o = &outcome{verdict: reports.Fail, reason: fmt.Sprintf("%s: %s", id, f.Text)}
+			}
+		}
+		if r.Verdict == reports.Fail || row.Monitored[id] > 0 {
+			x.requirements = append(x.requirements, r)
+		}
+	}
+	return o
+}
+
+// fired tells which rules of the step have acted.
+func (x *examination) fired() (fired, unfired []string) {
+	x.c.mu.Lock()
+	defer x.c.mu.Unlock()
+	for _, r := range x.rules {
+		if r.hits > 0 {
+			fired = append(fired, r.text)
+		} else {
+			unfired = append(unfired, r.text)
+		}
+	}
+	return fired, unfired
+}
+
+// info describes the device as it introduced itself last.
+func (c *Client) info() reports.TargetInfo {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return reports.TargetInfo{Name: c.ID, Variant: variant, Observed: maps.Clone(c.observed)}
+}
+
+// introduce keeps what a CONNECT tells of the device. The caller holds mu.
+func (c *Client) introduce(p wire.Connect) {
+	prefix := p.ProtocolVersion.String() + " "
+	set := func(name, value string) { c.observed[prefix+name] = value }
+	set("Clean Start", fmt.Sprint(p.CleanStart))
+	set("Keep Alive", fmt.Sprintf("%d s", p.KeepAlive))
+	set("Will", fmt.Sprint(p.Will != nil))
+	set("User Name", fmt.Sprint(p.Username != nil))
+	for _, id := range []wire.PropertyID{wire.PropSessionExpiryInterval, wire.PropReceiveMaximum, wire.PropMaximumPacketSize, wire.PropTopicAliasMaximum} {
+		if q, ok := p.Properties.Get(id); ok {
+			set(id.String(), fmt.Sprint(q.Int))
+		}
+	}
+}

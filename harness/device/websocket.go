@@ -1,0 +1,83 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/coder/websocket"
+
+	"github.com/mqttspec/mqttspec/harness/trace"
+)
+
+// subprotocol is the WebSocket subprotocol that a client offers. v5:MQTT-6.0.0-3, v311:MQTT-6.0.0-3
+const subprotocol = "mqtt"
+
+// ServeWebSocket is [Bench.Serve] for devices that speak MQTT over WebSocket, on any path.
+func (b *Bench) ServeWebSocket(l net.Listener) error {
+	secured := &securing{Listener: l, bench: b}
+	server := &http.Server{ReadHeaderTimeout: handshakeTimeout, Handler: http.HandlerFunc(b.upgrade)}
+	stop := context.AfterFunc(b.ctx, func() { server.Close() })
+	defer stop()
+	err := server.Serve(secured)
+	if errors.Is(err, http.ErrServerClosed) {
+		return ErrClosed
+	}
+	return err
+}
+
+// upgrade serves one WebSocket connection.
+func (b *Bench) upgrade(w http.ResponseWriter, r *http.Request) {
+	offers := slices.ContainsFunc(strings.Split(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), ","),
+		func(s string) bool { return strings.TrimSpace(s) == subprotocol })
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	ws.SetReadLimit(maxFrame)
+	text := "WebSocket, with the subprotocol mqtt"
+	if !offers {
+		text = "WebSocket, without the subprotocol mqtt"
+	}
+	nc := &webSocket{Conn: websocket.NetConn(context.WithoutCancel(r.Context()), ws, websocket.MessageBinary), remote: address(r.RemoteAddr)}
+	b.carry(nc, []trace.Event{{Kind: trace.Note, Text: text}})
+}
+
+// webSocket is a WebSocket connection with the address of its client.
+type webSocket struct {
+	net.Conn
+	remote net.Addr
+}
+
+// RemoteAddr returns the client's address.
+func (w *webSocket) RemoteAddr() net.Addr { return w.remote }
+
+type address string
+
+// Network returns "tcp".
+func (address) Network() string { return "tcp" }
+
+// String returns the address.
+func (a address) String() string { return string(a) }
+
+// securing makes the TLS handshake of what a listener accepts, where there is to be one.
+type securing struct {
+	net.Listener
+	bench *Bench
+}
+
+// Accept returns the next connection; one whose handshake failed is passed over.
+func (s *securing) Accept() (net.Conn, error) {
+	for {
+		nc, err := s.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if secured, _, ok := s.bench.secure(nc); ok {
+			return secured, nil
+		}
+	}
+}

@@ -1,0 +1,613 @@
+package device_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
+)
+
+// model is a device that keeps every rule, except those that its defects break. One goroutine runs it; its readers only
+// pass on what arrives. It publishes every few seconds, at each QoS in turn, and echoes what it is sent.
+type model struct {
+	dial    func() (net.Conn, error)
+	id      string
+	version wire.Version
+	clean   bool // connects with Clean Start 1 always, and keeps nothing
+	defects map[string]bool
+	random  *rand.Rand
+
+	// the session
+	kept      bool // there is one
+	nextID    uint16
+	outgoing  []*sent // unacknowledged, in the order of their first PUBLISH
+	receiving map[uint16]bool
+	turn      int
+
+	// the connection
+	nc         net.Conn
+	packets    chan arrival
+	online     bool
+	since      time.Time
+	limits     wire.Connack
+	subID      uint16
+	subscribed bool
+	aliases    map[string]uint16
+	aliasesIn  map[uint16]string
+	held       []wire.Packet // acknowledgements that a defect keeps for later
+	lastSent   time.Time
+	pingSent   time.Time
+	failures   int
+	waitLonger time.Duration
+	pause      time.Duration // the last one between two connections
+}
+
+// sent is a message of QoS 1 or 2 on its way.
+type sent struct {
+	p        wire.Publish
+	released bool
+	onWire   bool // on this connection
+}
+
+// arrival is a packet, or the end of the connection.
+type arrival struct {
+	p   wire.Packet
+	err error
+}
+
+const (
+	modelKeepAlive = 10 * time.Second
+	answerTimeout  = 15 * time.Second
+	publishEvery   = 3 * time.Second
+)
+
+var errHangUp = errors.New("the device ends the connection")
+
+// run connects again and again until ctx ends.
+func (m *model) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		started := time.Now()
+		m.connection(ctx)
+		if m.online && time.Since(started) > time.Minute {
+			m.failures = 0
+		}
+		m.online = false
+		wait(ctx, m.backoff())
+	}
+}
+
+// backoff is the pause before the next attempt: it grows, it varies, and it has a bound.
+func (m *model) backoff() time.Duration {
+	m.failures++
+	d := min(time.Second<<min(m.failures-1, 6), time.Minute)
+	d += time.Duration(m.random.Int64N(int64(d)))
+	switch {
+	case m.has("reconnects-at-once"):
+		d = 10 * time.Millisecond
+	case m.has("reconnects-at-constant-pace"):
+		d = 2 * time.Second
+	case m.has("reconnects-without-jitter"):
+		d = time.Second << min(m.failures-1, 5)
+	}
+	d += m.waitLonger
+	m.waitLonger = 0
+	return d
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (m *model) has(defect string) bool { return m.defects[defect] }
+
+// connection lives through one Network Connection.
+func (m *model) connection(ctx context.Context) {
+	nc, err := m.dial()
+	if err != nil {
+		return
+	}
+	defer nc.Close()
+	m.nc, m.online, m.subscribed, m.subID = nc, false, false, 0
+	m.aliases, m.aliasesIn, m.held = map[string]uint16{}, map[uint16]string{}, nil
+	if m.has("alias-kept-across-connections") && len(m.oldAliases()) > 0 {
+		m.aliases = m.oldAliases()
+	}
+	m.limits = wire.Connack{}
+	packets := make(chan arrival, 1000)
+	m.packets = packets
+	go read(nc, m.version, packets)
+	if m.has("first-packet-not-connect") {
+		m.send(wire.Pingreq{})
+	}
+	m.send(m.connect())
+	if m.has("second-connect") {
+		defer func() {}()
+	}
+	m.pingSent = time.Time{}
+	connecting := time.Now()
+	publish := time.Now().Add(publishEvery)
+	for {
+		t := time.NewTimer(250 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			if m.online {
+				m.send(wire.Disconnect{})
+			}
+			return
+		case a := <-packets:
+			t.Stop()
+			if a.err != nil {
+				m.failed(a.err)
+				return
+			}
+			if m.take(a.p) != nil {
+				return
+			}
+		case <-t.C:
+		}
+		now := time.Now()
+		if !m.online {
+			if now.Sub(connecting) > answerTimeout {
+				return
+			}
+			continue
+		}
+		if !now.Before(publish) {
+			publish = now.Add(publishEvery)
+			m.act()
+		}
+		if m.tick(now) != nil {
+			return
+		}
+	}
+}
+
+// read passes on what arrives.
+func read(nc net.Conn, v wire.Version, packets chan<- arrival) {
+	r := bufio.NewReader(nc)
+	for {
+		frame, err := wire.ReadFrame(r, 1<<20)
+		var p wire.Packet
+		if err == nil {
+			p, err = wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
+		}
+		var bad *wire.Violation
+		if errors.As(err, &bad) && p != nil {
+			packets <- arrival{p: malformedPacket{p, bad}}
+			continue
+		}
+		packets <- arrival{p, err}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// malformedPacket is one that could be understood and is wrong all the same.
+type malformedPacket struct {
+	wire.Packet
+	bad *wire.Violation
+}
+
+// failed ends a connection on which something arrived that makes no sense.
+func (m *model) failed(err error) {
+	var v *wire.Violation
+	if !errors.As(err, &v) {
+		return
+	}
+	if m.has("malformed-packets-overlooked") {
+		time.Sleep(time.Minute)
+		return
+	}
+	m.protest(v.Code)
+}
+
+// protest says why the connection ends, where the version has a way to.
+func (m *model) protest(code wire.ReasonCode) {
+	if m.version == wire.V5 && m.online {
+		m.send(wire.Disconnect{ReasonCode: code})
+	}
+}
+
+// connect makes the CONNECT.
+func (m *model) connect() wire.Connect {
+	name := "model"
+	c := wire.Connect{
+		ClientID: m.id, CleanStart: m.clean, KeepAlive: uint16(modelKeepAlive / time.Second),
+		Username: &name, Password: []byte("secret"),
+		Will: &wire.Will{QoS: wire.QoS1, Topic: "status/" + m.id, Payload: []byte("lost")},
+	}
+	if m.version == wire.V5 {
+		c.Properties = wire.Properties{wire.ReceiveMaximum(20), wire.MaximumPacketSize(1 << 20), wire.TopicAliasMaximum(10)}
+		if !m.clean {
+			c.Properties = c.Properties.With(wire.SessionExpiryInterval(3600))
+		}
+	}
+	return c
+}
+
+// take handles a packet of the server. An error ends the connection.
+func (m *model) take(p wire.Packet) error {
+	if bad, ok := p.(malformedPacket); ok {
+		if !m.has("malformed-packets-overlooked") {
+			m.protest(bad.bad.Code)
+			return errHangUp
+		}
+		p = bad.Packet
+	}
+	if _, connack := p.(wire.Connack); connack == m.online && !m.has("malformed-packets-overlooked") {
+		m.protest(wire.ProtocolError)
+		return errHangUp
+	}
+	switch p := p.(type) {
+	case wire.Connack:
+		return m.accepted(p)
+	case wire.Publish:
+		return m.receive(p)
+	case wire.Puback:
+		m.finish(p.PacketID)
+	case wire.Pubrec:
+		m.received(p)
+	case wire.Pubcomp:
+		m.finish(p.PacketID)
+	case wire.Pubrel:
+		m.release(p)
+	case wire.Suback:
+		m.subID = 0
+		m.subscribed = true
+	case wire.Pingresp:
+		m.pingSent = time.Time{}
+	case wire.Disconnect:
+		if p.ReasonCode == wire.SessionTakenOver && !m.has("fights-for-its-session") {
+			m.waitLonger = time.Minute
+		}
+		if m.has("stays-after-server-disconnect") {
+			return nil
+		}
+		return errHangUp
+	case wire.Unsuback:
+	default:
+		if !m.has("malformed-packets-overlooked") {
+			m.protest(wire.ProtocolError)
+			return errHangUp
+		}
+	}
+	m.flush()
+	return nil
+}
+
+// accepted handles the CONNACK.
+func (m *model) accepted(p wire.Connack) error {
+	if p.ReasonCode != wire.Success {
+		return errHangUp
+	}
+	if p.SessionPresent && (m.clean || !m.kept) && !m.has("session-present-believed") {
+		return errHangUp
+	}
+	if !p.SessionPresent && !m.has("session-kept-although-lost") {
+		m.outgoing, m.receiving = nil, map[uint16]bool{}
+	}
+	if !p.SessionPresent || m.receiving == nil {
+		m.receiving = map[uint16]bool{}
+	}
+	m.kept, m.online, m.limits, m.since = true, true, p, time.Now()
+	for _, o := range m.outgoing {
+		o.onWire = false
+	}
+	if m.has("second-connect") {
+		m.send(m.connect())
+	}
+	m.resume()
+	if !p.SessionPresent && !m.has("no-subscription-after-lost-session") || m.has("subscribes-always") {
+		m.subscribe()
+	}
+	m.flush()
+	return nil
+}
+
+// resume sends again what is unacknowledged.
+func (m *model) resume() {
+	again := slices.Clone(m.outgoing)
+	if m.has("resends-in-reverse") {
+		slices.Reverse(again)
+	}
+	if m.has("resends-nothing") {
+		return
+	}
+	for _, o := range again {
+		if o.released && !m.has("publishes-again-after-pubrel") {
+			if !m.has("pubrel-not-resent") {
+				m.send(wire.Pubrel{PacketID: o.p.PacketID})
+			}
+			o.onWire = true
+		}
+	}
+	// PUBLISH packets follow in flush, as the server's Receive Maximum allows
+}
+
+// flush sends what the quota allows.
+func (m *model) flush() {
+	if !m.online {
+		return
+	}
+	maximum := int(m.limits.Properties.Int(wire.PropReceiveMaximum, 65535))
+	if m.has("receive-maximum-ignored") {
+		maximum = 65535
+	}
+	used := 0
+	for _, o := range m.outgoing {
+		if o.onWire && !(o.released && !m.counted(o)) {
+			used++
+		}
+	}
+	order := m.outgoing
+	if m.has("resends-in-reverse") {
+		order = slices.Clone(order)
+		slices.Reverse(order)
+	}
+	for _, o := range order {
+		if o.onWire || used >= maximum || o.p.Dup && m.has("resends-nothing") {
+			continue
+		}
+		p := o.p
+		if m.has("dup-not-set") {
+			p.Dup = false
+		}
+		if m.has("resends-with-other-id") && o.p.Dup {
+			m.nextID++
+			o.p.PacketID, p.PacketID = m.nextID, m.nextID
+		}
+		o.onWire = true
+		o.p.Dup = true
+		used++
+		m.send(p)
+		if m.has("resends-on-live-link") {
+			m.send(o.p)
+		}
+	}
+}
+
+// counted reports whether an exchange takes quota on this connection: one that is continued with PUBREL does not.
+func (m *model) counted(*sent) bool { return true }
+
+// subscribe asks for the device's topics.
+func (m *model) subscribe() {
+	ps := m.limits.Properties
+	available := func(id wire.PropertyID) bool { return m.version == wire.V5 && ps.Int(id, 1) == 1 }
+	command := wire.Subscription{Filter: "command/" + m.id + "/#", QoS: wire.QoS2}
+	if m.version == wire.V5 && !available(wire.PropWildcardSubscriptionAvailable) && !m.has("wildcards-although-unavailable") {
+		command.Filter = "command/" + m.id + "/do"
+	}
+	s := wire.Subscribe{Subscriptions: []wire.Subscription{command}}
+	if m.version == wire.V5 && (available(wire.PropSharedSubscriptionAvailable) || m.has("shared-although-unavailable")) {
+		s.Subscriptions = append([]wire.Subscription{{Filter: "$share/models/jobs", QoS: wire.QoS1}}, s.Subscriptions...)
+	}
+	if m.version == wire.V5 && (available(wire.PropSubscriptionIdentifierAvailable) || m.has("subscription-id-although-unavailable")) {
+		s.Properties = wire.Properties{wire.SubscriptionIdentifier(7)}
+	}
+	s.PacketID = m.unusedID()
+	m.subID = s.PacketID
+	m.send(s)
+}
+
+// unusedID returns a Packet Identifier that is free.
+func (m *model) unusedID() uint16 {
+	for {
+		m.nextID++
+		inUse := slices.ContainsFunc(m.outgoing, func(o *sent) bool { return o.p.PacketID == m.nextID })
+		if m.nextID != 0 && !inUse && m.nextID != m.subID {
+			return m.nextID
+		}
+	}
+}
+
+// act publishes what the device has measured.
+func (m *model) act() {
+	m.turn++
+	if m.turn%10 >= 5 { // now and then it has nothing to say, so that PINGREQ is called for
+		return
+	}
+	for range 2 {
+		m.publish(wire.Publish{Topic: "telemetry/" + m.id, QoS: wire.QoS(m.turn % 3), Payload: []byte("21.5")})
+	}
+	if m.turn%10 == 1 {
+		m.publish(wire.Publish{Topic: "status/" + m.id, QoS: wire.QoS1, Retain: true, Payload: []byte("well")})
+		m.publish(wire.Publish{Topic: "log/" + m.id, Payload: make([]byte, 400)})
+	}
+}
+
+// publish sends a message, within what the server has announced.
+func (m *model) publish(p wire.Publish) {
+	ps := m.limits.Properties
+	if highest := wire.QoS(ps.Int(wire.PropMaximumQoS, 2)); p.QoS > highest && !m.has("maximum-qos-ignored") {
+		p.QoS = highest
+	}
+	if ps.Int(wire.PropRetainAvailable, 1) == 0 && !m.has("retain-although-unavailable") {
+		p.Retain = false
+	}
+	if largest := ps.Int(wire.PropMaximumPacketSize, 1<<28); uint32(len(p.Payload)+60) > largest && !m.has("maximum-packet-size-ignored") {
+		return
+	}
+	if p.QoS == wire.QoS0 {
+		m.send(m.aliased(p))
+		return
+	}
+	p.PacketID = m.unusedID()
+	if m.has("packet-id-reused") {
+		p.PacketID = 1
+	}
+	m.outgoing = append(m.outgoing, &sent{p: p})
+	m.flush()
+}
+
+// aliased puts a Topic Alias in the place of a topic that the server knows by it.
+func (m *model) aliased(p wire.Publish) wire.Publish {
+	maximum := uint16(m.limits.Properties.Int(wire.PropTopicAliasMaximum, 0))
+	if m.has("alias-although-not-allowed") && m.version == wire.V5 {
+		maximum = max(maximum, 1)
+	}
+	if maximum == 0 {
+		return p
+	}
+	alias, known := m.aliases[p.Topic]
+	if !known {
+		if len(m.aliases) >= int(maximum) && !m.has("alias-above-maximum") {
+			return p
+		}
+		alias = uint16(len(m.aliases) + 1)
+		if m.has("alias-above-maximum") {
+			alias = maximum + 1
+		}
+		m.aliases[p.Topic] = alias
+		lastAliases[m.id] = m.aliases
+	}
+	if known {
+		p.Topic = ""
+	}
+	p.Properties = p.Properties.With(wire.TopicAlias(alias))
+	return p
+}
+
+// lastAliases are those of earlier connections, by device, for the defect that keeps them.
+var lastAliases = map[string]map[string]uint16{}
+
+func (m *model) oldAliases() map[string]uint16 { return lastAliases[m.id] }
+
+// receive handles a PUBLISH.
+func (m *model) receive(p wire.Publish) error {
+	alias := uint16(p.Properties.Int(wire.PropTopicAlias, 0))
+	switch {
+	case alias > 10 && !m.has("malformed-packets-overlooked"), alias > 5 && m.has("high-aliases-refused"):
+		m.protest(wire.TopicAliasInvalid)
+		return errHangUp
+	case alias > 0 && p.Topic != "":
+		m.aliasesIn[alias] = p.Topic
+	case alias > 0 && m.aliasesIn[alias] == "" && !m.has("malformed-packets-overlooked"):
+		m.protest(wire.ProtocolError)
+		return errHangUp
+	case alias > 0:
+		p.Topic = m.aliasesIn[alias]
+	}
+	unknown := len(p.Topic) < 8 || p.Topic[:8] != "command/"
+	switch p.QoS {
+	case wire.QoS0:
+		m.echo(p)
+	case wire.QoS1:
+		m.echo(p)
+		if !m.has("no-puback") && !(unknown && m.has("unknown-topics-unacknowledged")) {
+			m.answer(wire.Puback{PacketID: p.PacketID}, "pubacks-out-of-order")
+		}
+	case wire.QoS2:
+		if !m.receiving[p.PacketID] || m.has("acts-on-duplicates") {
+			m.receiving[p.PacketID] = true
+			m.echo(p)
+		}
+		if !m.has("no-pubrec") {
+			m.answer(wire.Pubrec{PacketID: p.PacketID}, "pubrecs-out-of-order")
+		}
+	}
+	return nil
+}
+
+// answer sends an acknowledgement; a defect turns the order of each two around.
+func (m *model) answer(p wire.Packet, swapped string) {
+	if !m.has(swapped) {
+		m.send(p)
+		return
+	}
+	if m.held = append(m.held, p); len(m.held) == 2 {
+		m.send(m.held[1])
+		m.send(m.held[0])
+		m.held = nil
+	}
+}
+
+// echo shows that the device has acted on a message.
+func (m *model) echo(p wire.Publish) {
+	if len(p.Topic) > 8 && p.Topic[:8] == "command/" && len(p.Payload) < 200 {
+		m.publish(wire.Publish{Topic: "echo/" + m.id, QoS: wire.QoS0, Payload: p.Payload})
+	}
+}
+
+// received handles a PUBREC.
+func (m *model) received(p wire.Pubrec) {
+	for _, o := range m.outgoing {
+		if o.p.PacketID != p.PacketID {
+			continue
+		}
+		if p.ReasonCode.Failed() {
+			m.finish(p.PacketID)
+			return
+		}
+		o.released = true
+		if !m.has("no-pubrel") {
+			m.answer(wire.Pubrel{PacketID: p.PacketID}, "pubrels-out-of-order")
+		}
+		return
+	}
+	rel := wire.Pubrel{PacketID: p.PacketID}
+	if m.version == wire.V5 {
+		rel.ReasonCode = wire.PacketIdentifierNotFound
+	}
+	m.send(rel)
+}
+
+// release handles a PUBREL.
+func (m *model) release(p wire.Pubrel) {
+	comp := wire.Pubcomp{PacketID: p.PacketID}
+	if !m.receiving[p.PacketID] && m.version == wire.V5 {
+		comp.ReasonCode = wire.PacketIdentifierNotFound
+	}
+	delete(m.receiving, p.PacketID)
+	if !m.has("no-pubcomp") {
+		m.send(comp)
+	}
+}
+
+// finish ends an exchange.
+func (m *model) finish(id uint16) {
+	m.outgoing = slices.DeleteFunc(m.outgoing, func(o *sent) bool { return o.p.PacketID == id })
+}
+
+// tick does what time demands.
+func (m *model) tick(now time.Time) error {
+	if m.subID != 0 && now.Sub(m.since) > answerTimeout && !m.has("waits-for-suback-for-ever") {
+		return errHangUp
+	}
+	period := modelKeepAlive
+	if p, ok := m.limits.Properties.Get(wire.PropServerKeepAlive); ok && !m.has("server-keep-alive-ignored") {
+		period = time.Duration(p.Int) * time.Second
+	}
+	if !m.pingSent.IsZero() {
+		if now.Sub(m.pingSent) > period/2 && !m.has("missing-pingresp-overlooked") {
+			return errHangUp
+		}
+	}
+	full := m.has("full-quota-stops-pings") && len(m.outgoing) >= int(m.limits.Properties.Int(wire.PropReceiveMaximum, 65535))
+	if now.Sub(m.lastSent) >= period*8/10 && !m.has("no-pingreq") && !full {
+		m.send(wire.Pingreq{})
+		if m.pingSent.IsZero() {
+			m.pingSent = now
+		}
+	}
+	return nil
+}
+
+// send writes a packet, spoilt if a defect says so.
+func (m *model) send(p wire.Packet) {
+	m.lastSent = time.Now()
+	for _, b := range m.spoil(p) {
+		m.nc.Write(b)
+	}
+}
