@@ -2,6 +2,7 @@ package awsiot
 
 import (
 	"context"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -172,7 +173,7 @@ func Authenticate(users map[string]string) func(broker.Credentials) wire.ReasonC
 		case c.Username == nil:
 			return wire.NotAuthorized
 		}
-		if password, known := users[*c.Username]; !known || password != string(c.Password) {
+		if password, known := users[*c.Username]; !known || subtle.ConstantTimeCompare([]byte(password), c.Password) != 1 {
 			return wire.NotAuthorized
 		}
 		return wire.Success

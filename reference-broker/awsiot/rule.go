@@ -121,7 +121,7 @@ func (s *Service) act(r *rule, m broker.Message) (follow []wire.Publish) {
 		}
 	}
 	if r.Webhook != nil {
-		to, err := r.url.fill(m, url.PathEscape)
+		to, err := r.url.fill(m, escape)
 		if err != nil {
 			s.o.Log.Warn("rule cannot call its webhook", "rule", r.From, "topic", m.Topic, "error", err)
 		} else if !s.webhooks.add(call{url: to, headers: r.Webhook.Headers, body: m.Payload}) {
@@ -130,6 +130,9 @@ func (s *Service) act(r *rule, m broker.Message) (follow []wire.Publish) {
 	}
 	return follow
 }
+
+// escape writes text so that it can stand in the path and in the query of a URL.
+func escape(text string) string { return strings.ReplaceAll(url.QueryEscape(text), "+", "%20") }
 
 // checkTopic says what is wrong with a Topic Name.
 func checkTopic(topic string) error {
