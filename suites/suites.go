@@ -18,6 +18,7 @@ func All() []harness.Group {
 		scenarios.Retained,
 		scenarios.UngracefulDisconnect,
 		scenarios.KeepAlive,
+		protocol.Connecting,
 		protocol.Malformed,
 		protocol.MalformedProperties,
 	}
