@@ -29,10 +29,6 @@ func openAddress(d Description, o Options) (*remote, error) {
 		return nil, configErrorf("%s is an address for %s, not for %s", d.Spec, a.transport, o.Transport)
 	}
 	r := &remote{description: d, login: loginFor(d, o)}
-	if u := a.url.User; r.login == (login{}) && u != nil {
-		password, _ := u.Password()
-		r.login = login{u.Username(), password}
-	}
 	r.way = endpoint{transport: a.transport, host: a.host, path: a.path, log: o.Log}
 	r.way.tls, err = tlsConfig(d, o, a.transport)
 	return r, err

@@ -3,19 +3,22 @@ package target
 import (
 	"strconv"
 	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 )
 
 // Description says what a target is and how it is reached or started. [Parse] makes one of what stands on the command
 // line; ci/targets/target.schema.json is the schema of those in YAML files.
 type Description struct {
-	Name         string        `yaml:"name"`         // lower-case letters, digits and . _ -
-	Software     string        `yaml:"software"`     // what the broker calls itself
-	Contact      string        `yaml:"contact"`      // where findings are to be reported
-	Notes        string        `yaml:"notes"`        // what a reader of a report should know
-	StartTimeout time.Duration `yaml:"startTimeout"` // from the start to the first CONNACK; 0 is [DefaultStartTimeout]
-	Credentials  *Credentials  `yaml:"credentials"`
-	Claims       Claims        `yaml:"claims"`
-	TLS          TLS           `yaml:"tls"`
+	Name         string       `yaml:"name"`         // lower-case letters, digits and . _ -
+	Software     string       `yaml:"software"`     // what the broker calls itself
+	Contact      string       `yaml:"contact"`      // where findings are to be reported
+	Notes        string       `yaml:"notes"`        // what a reader of a report should know
+	StartTimeout Duration     `yaml:"startTimeout"` // from the start to the first CONNACK; 0 is [DefaultStartTimeout]
+	Credentials  *Credentials `yaml:"credentials"`
+	Claims       Claims       `yaml:"claims"`
+	TLS          TLS          `yaml:"tls"`
 
 	// The ways to the broker. If there are several, [Open] takes the first one.
 	Exec      *Exec      `yaml:"exec"`
@@ -32,17 +35,32 @@ type Description struct {
 // Credentials are given in CONNECT where a spec does not write its own.
 type Credentials struct {
 	Username string `yaml:"username"`
-	Password string `yaml:"password"` // empty: no Password is sent
+	Password string `yaml:"password"`
 }
 
 // Claims is what a broker is said to do and cannot announce in CONNACK. A zero value claims nothing.
 type Claims struct {
-	Connections          int           `yaml:"connections"`          // clients connected at once
-	QueuedMessages       *int          `yaml:"queuedMessages"`       // kept for one session whose client is away
-	MaximumSessionExpiry time.Duration `yaml:"maximumSessionExpiry"` // the longest that is granted
-	MinimumKeepAlive     time.Duration `yaml:"minimumKeepAlive"`     // the shortest that is accepted as it is
-	MaximumKeepAlive     time.Duration `yaml:"maximumKeepAlive"`     // the longest that is accepted as it is
-	Durable              *bool         `yaml:"durable"`              // acknowledged messages, sessions and retained messages survive a kill
+	Connections          int      `yaml:"connections"`          // clients connected at once
+	QueuedMessages       *int     `yaml:"queuedMessages"`       // kept for one session whose client is away
+	MaximumSessionExpiry Duration `yaml:"maximumSessionExpiry"` // the longest that is granted
+	MinimumKeepAlive     Duration `yaml:"minimumKeepAlive"`     // the shortest that is accepted as it is
+	MaximumKeepAlive     Duration `yaml:"maximumKeepAlive"`     // the longest that is accepted as it is
+	Durable              *bool    `yaml:"durable"`              // acknowledged messages, sessions and retained messages survive a kill
+}
+
+// Duration is a length of time, in YAML such as 90s or 2h30m.
+type Duration time.Duration
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// UnmarshalYAML reads it. The error shows the place.
+func (d *Duration) UnmarshalYAML(node ast.Node) error {
+	parsed, err := time.ParseDuration(node.GetToken().Value)
+	if err != nil {
+		return &yaml.SyntaxError{Message: "not a length of time such as 90s or 2h30m", Token: node.GetToken()}
+	}
+	*d = Duration(parsed)
+	return nil
 }
 
 // table returns the claims for a report, nil if there are none.
@@ -54,7 +72,7 @@ func (c Claims) table() map[string]string {
 	if c.QueuedMessages != nil {
 		t["queued messages"] = strconv.Itoa(*c.QueuedMessages)
 	}
-	for name, d := range map[string]time.Duration{
+	for name, d := range map[string]Duration{
 		"maximum Session Expiry Interval": c.MaximumSessionExpiry,
 		"minimum Keep Alive":              c.MinimumKeepAlive,
 		"maximum Keep Alive":              c.MaximumKeepAlive,

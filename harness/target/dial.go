@@ -132,7 +132,7 @@ func explainTCP(err error) string {
 func (e endpoint) explainTLS(err error) string {
 	var (
 		record    tls.RecordHeaderError
-		alert     tls.AlertError
+		remote    *net.OpError
 		authority x509.UnknownAuthorityError
 		invalid   x509.CertificateInvalidError
 		host      x509.HostnameError
@@ -151,8 +151,12 @@ func (e endpoint) explainTLS(err error) string {
 			invalid.Cert.NotBefore.UTC().Format(time.DateTime), invalid.Cert.NotAfter.UTC().Format(time.DateTime))
 	case errors.As(err, &invalid):
 		return "the server's certificate cannot be trusted: " + invalid.Error()
-	case errors.As(err, &alert):
-		return "the server refuses the TLS handshake: " + alert.Error()
+	case errors.As(err, &remote) && remote.Op == "remote error":
+		text := "the server refuses the TLS handshake: " + strings.TrimPrefix(remote.Err.Error(), "tls: ")
+		if len(e.tls.Certificates) == 0 {
+			text += "; it may want a client certificate"
+		}
+		return text
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "it closes the connection during the TLS handshake, as a plain MQTT port does; without TLS the address begins with " +
 			strings.TrimSuffix(strings.Replace(string(e.transport), "tls", "tcp", 1), "s") + "://"

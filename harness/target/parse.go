@@ -48,8 +48,6 @@ func parse(spec string) (Description, error) {
 		return Description{}, configErrorf("the target is empty")
 	case name == "reference":
 		return parseReference(query)
-	case isFile(spec):
-		return readFile(spec)
 	case strings.HasPrefix(rest, "//"):
 		a, err := parseAddress(spec)
 		if err != nil {
@@ -73,8 +71,9 @@ func parse(spec string) (Description, error) {
 		spec, strings.Join(shippedNames(), ", "))
 }
 
+// isFile reports whether a word names a description. Commands may end in the same way.
 func isFile(name string) bool {
-	return strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+	return (strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")) && !strings.Contains(name, "{port}")
 }
 
 // described returns the description that a name stands for, with or without a tag: a file, or one that is shipped.

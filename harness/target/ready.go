@@ -68,10 +68,7 @@ func connackIn(ctx context.Context, v wire.Version, dial func(context.Context) (
 	defer stop()
 	p := wire.Connect{ClientID: "mqttspecReady", CleanStart: true, KeepAlive: 60}
 	if username, password, ok := l.Credentials(); ok {
-		p.Username = &username
-		if password != "" {
-			p.Password = []byte(password)
-		}
+		p.Username, p.Password = &username, []byte(password)
 	}
 	c.Write(wire.Bytes(p, v)) // a write that fails shows as a read that fails
 	b, err := wire.ReadFrame(c, 1<<20)

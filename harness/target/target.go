@@ -61,6 +61,9 @@ func OpenDescription(ctx context.Context, d Description, o Options) (harness.Tar
 	if d.reference == nil && len(o.Defects)+len(o.Tolerances) > 0 {
 		return nil, configErrorf("%s: only the reference broker has defects and tolerances to switch on", d.Spec)
 	}
+	if l := loginFor(d, o); l.username == "" && l.password != "" {
+		return nil, configErrorf("%s: a password is given without a user name", d.Spec)
+	}
 	// assigned one by one: a nil pointer must not become an interface that is not nil
 	switch {
 	case d.reference != nil:
@@ -93,7 +96,7 @@ func OpenDescription(ctx context.Context, d Description, o Options) (harness.Tar
 
 // startTimeout is the one that holds.
 func startTimeout(d Description, o Options) time.Duration {
-	return cmp.Or(o.StartTimeout, d.StartTimeout, DefaultStartTimeout)
+	return cmp.Or(o.StartTimeout, time.Duration(d.StartTimeout), DefaultStartTimeout)
 }
 
 // info is what is known of the target without looking at it.
@@ -109,13 +112,19 @@ func (l login) Credentials() (username, password string, ok bool) {
 	return l.username, l.password, l.username != ""
 }
 
-// loginFor returns the credentials that hold: the user's, or those of the description.
+// loginFor returns the credentials that hold: the user's, or those of the description or in its address.
 func loginFor(d Description, o Options) login {
 	if o.Username != "" || o.Password != "" {
 		return login{o.Username, o.Password}
 	}
 	if d.Credentials != nil {
 		return login{d.Credentials.Username, d.Credentials.Password}
+	}
+	if d.Address != nil {
+		if a, err := parseAddress(d.Address.URL); err == nil && a.url.User != nil {
+			password, _ := a.url.User.Password()
+			return login{a.url.User.Username(), password}
+		}
 	}
 	return login{}
 }
