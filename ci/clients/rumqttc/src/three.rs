@@ -1,0 +1,65 @@
+//! The client for MQTT 3.1.1.
+
+use crate::{stopped, Settings};
+use rumqttc::{AsyncClient, Event, LastWill, MqttOptions, Outgoing, Packet, QoS, SubscribeFilter, Transport};
+use std::time::Duration;
+use tokio::time::sleep;
+
+pub async fn run(settings: Settings) {
+    let mut options = MqttOptions::new(&settings.id, &settings.host, settings.port);
+    options.set_keep_alive(settings.keep_alive);
+    options.set_clean_session(settings.clean_start);
+    if settings.will {
+        options.set_last_will(LastWill::new(settings.topic("status"), "offline", QoS::AtLeastOnce, true));
+    }
+    if let Some(tls) = settings.tls.clone() {
+        options.set_transport(Transport::tls(tls.ca, tls.client, None));
+    }
+    let (client, mut connection) = AsyncClient::new(options, 100);
+    let telemetry = tokio::spawn(telemetry(client.clone(), settings.topic("out"), settings.interval));
+    tokio::spawn({
+        let (client, status) = (client.clone(), settings.topic("status"));
+        async move {
+            stopped().await;
+            telemetry.abort();
+            let _ = client.publish(status, QoS::AtLeastOnce, true, "offline").await;
+            let _ = client.disconnect().await;
+            sleep(Duration::from_secs(3)).await; // where the connection is down nothing more comes
+            std::process::exit(0);
+        }
+    });
+    loop {
+        match connection.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(ack))) => {
+                println!("connected, session present {}", ack.session_present);
+                if !ack.session_present {
+                    let filters = [
+                        SubscribeFilter::new(settings.topic("in"), QoS::AtLeastOnce),
+                        SubscribeFilter::new(settings.topic("in2"), QoS::ExactlyOnce),
+                    ];
+                    let _ = client.try_subscribe_many(filters);
+                }
+                let _ = client.try_publish(settings.topic("status"), QoS::AtLeastOnce, true, "online");
+            }
+            Ok(Event::Incoming(Packet::Publish(p))) => {
+                println!("received {} {}", p.topic, p.payload.len());
+                let _ = client.try_publish(settings.topic("echo"), p.qos, false, p.payload);
+            }
+            Ok(Event::Outgoing(Outgoing::Disconnect)) => break, // another poll would connect again
+            Ok(_) => {}
+            // The library connects again at the next poll; how long to wait before is the program's choice.
+            Err(problem) => {
+                println!("error: {problem}");
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn telemetry(client: AsyncClient, topic: String, interval: Duration) {
+    for n in 0.. {
+        sleep(interval).await;
+        let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][n % 3];
+        let _ = client.publish(&topic, qos, false, format!("reading {n}")).await;
+    }
+}
