@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -83,6 +84,12 @@ func findEngine(ctx context.Context) (e *engine, err error) {
 		return nil, fmt.Errorf("an engine of an unknown kind: %T", provider)
 	}
 	e = &engine{provider: docker, client: docker.Client()}
+	// testcontainers-go goes on to the usual sockets where nothing answers at DOCKER_HOST, and so to another engine than
+	// the one that was asked for
+	asked, found := os.Getenv("DOCKER_HOST"), e.client.DaemonHost()
+	if asked != "" && found != asked && docker.Config().Config.TestcontainersHost == "" {
+		return nil, fmt.Errorf("nothing answers at DOCKER_HOST %s", asked)
+	}
 	if _, err = e.client.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		return nil, err
 	}
