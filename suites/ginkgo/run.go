@@ -30,8 +30,9 @@ type Round struct {
 // is done. Ginkgo runs once in a process; what it prints and how it ends means nothing here and is silenced. The
 // signals are taken from Ginkgo, which would print the stack of every goroutine, and given back to the channel.
 func Run(ctx context.Context, title string, rounds []Round, signals chan<- os.Signal, taken ...os.Signal) {
-	// one container at the top, since Ginkgo shuffles those, and the rounds of a target must follow each other
-	ginkgo.Describe(title, func() {
+	// rounds follow each other, since one target is closed before the next is opened; Ginkgo would shuffle the containers
+	// at the top and sort by place in the code what is below them
+	ginkgo.Describe(title, ginkgo.Ordered, ginkgo.ContinueOnFailure, func() {
 		for _, round := range rounds {
 			b := &begun{round: round, left: len(round.Items)}
 			Build(round.Title, round.Items, func(_ context.Context, item harness.Item) (reports.Row, error) {
