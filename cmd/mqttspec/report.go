@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+func newReportCommand() *cobra.Command {
+	report := &cobra.Command{
+		Use:   "report",
+		Short: "Work on reports of earlier runs",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var out string
+	render := &cobra.Command{
+		Use:   "render DIR",
+		Short: "Make the outputs anew from the result.json in a directory",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to := out
+			if to == "" {
+				to = args[0]
+			}
+			written, err := renderReport(args[0], to)
+			for _, path := range written {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return err
+		},
+	}
+	render.Flags().StringVarP(&out, "out", "o", "", "directory for the outputs (default DIR)")
+	report.AddCommand(render)
+	return report
+}
+
+// renderReport reads the record in one directory and writes every output into another. The record itself stays as it
+// is, down to its bytes, where both are the same.
+func renderReport(from, to string) ([]string, error) {
+	if info, err := os.Stat(from); err == nil && !info.IsDir() && filepath.Base(from) == string(reports.JSON) {
+		from = filepath.Dir(from)
+	}
+	result, err := reports.ReadResult(filepath.Join(from, string(reports.JSON)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usagef("there is no %s in %s", reports.JSON, from)
+	}
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	formats := reports.Formats()
+	if filepath.Clean(from) == filepath.Clean(to) {
+		formats = slices.DeleteFunc(formats, func(f reports.Format) bool { return f == reports.JSON })
+	}
+	written, err := reports.Write(to, result, formats...)
+	if err != nil {
+		return written, &exitError{exitUsage, err}
+	}
+	return written, nil
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// result writes what a run came to, for people.
+func (p page) result(r reports.Result, written []string) {
+	p.printf("\n")
+	for _, t := range r.Targets {
+		p.targetResult(r, t)
+	}
+	p.skips(r)
+	if !r.Run.Complete {
+		p.printf("%s\n", p.in("33", "The run is not complete: "+printable(r.Run.Reason)))
+	}
+	for _, path := range written {
+		if filepath.Base(path) == string(reports.HTML) {
+			p.printf("Report: %s\n", path)
+		}
+	}
+}
+
+func (p page) targetResult(r reports.Result, t reports.TargetResult) {
+	colour := "32"
+	switch t.Overall {
+	case reports.DoesNotConform:
+		colour = "31"
+	case reports.Undecided:
+		colour = "33"
+	}
+	if why := failure(t); why != "" {
+		p.printf("%s: %s\n", printable(t.Name), p.in("31", "could not be tested: "+shortened(printable(why))))
+		return
+	}
+	p.printf("%s: %s\n", printable(t.Name), p.in(colour, t.Overall))
+	var words []string
+	for _, v := range verdicts {
+		if n := t.Counts[v]; n > 0 {
+			words = append(words, p.in(marks[v].colour, fmt.Sprintf("%s %d %s", marks[v].glyph, n, v)))
+		}
+	}
+	p.printf("  %s, in %s\n", strings.Join(words, "  "), roughly(r.Run.Duration))
+	if n := broken(r, t.Name); n > 0 {
+		p.printf("  %s by monitors on the traffic of all specs\n", p.in("31", counted(n, "statement")+" found broken"))
+	}
+	for _, c := range t.Coverage {
+		p.printf("  MQTT %s: %d statements known, %d observable, %d exercised, %d kept\n", c.Version, c.Known, c.Observable, c.Exercised, c.Kept)
+	}
+}
+
+// failure says why a target could not be tested, or nothing.
+func failure(t reports.TargetResult) string {
+	for _, v := range t.Variants {
+		if v.Error != "" {
+			first, _, _ := strings.Cut(v.Error, "\n") // below it there may be a log
+			return first
+		}
+	}
+	return ""
+}
+
+// broken counts the statements that monitors found broken on a target.
+func broken(r reports.Result, target string) int {
+	ids := map[string]bool{}
+	for _, f := range r.Findings {
+		if f.Target == target && f.Verdict == reports.Fail {
+			ids[string(f.ID)] = true
+		}
+	}
+	return len(ids)
+}
+
+// skips says why specs were skipped, the commonest reason first come.
+func (p page) skips(r reports.Result) {
+	n := map[string]int{}
+	var order []string
+	for _, s := range r.Specs {
+		if s.Verdict == reports.Skip {
+			if n[s.Reason]++; n[s.Reason] == 1 {
+				order = append(order, s.Reason)
+			}
+		}
+	}
+	for _, reason := range order {
+		p.printf("%s %d skipped: %s\n", p.mark(reports.Skip), n[reason], shortened(printable(reason)))
+	}
+}
