@@ -45,6 +45,8 @@ func (e *events) row(row reports.Row) {
 	}{kind, row})
 }
 
+func (e *events) stopping(error) {}
+
 func (e *events) pause() {}
 
 func (e *events) end(r reports.Result, code int, written []string) {

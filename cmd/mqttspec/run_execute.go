@@ -181,6 +181,7 @@ func (r *runner) note(err error) {
 func (r *runner) stop(cause error) {
 	r.cancel(cause)
 	r.mu.Lock()
+	r.show.stopping(context.Cause(r.ctx))
 	engine := r.engine
 	r.mu.Unlock()
 	if engine != nil {

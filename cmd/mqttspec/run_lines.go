@@ -61,7 +61,7 @@ func (l *lines) row(row reports.Row) {
 	if row.Event == "begin" {
 		return
 	}
-	if worth(row) {
+	if l.board.worth(row) {
 		s := storyOf(l.page, row, item.Text, l.board.targets > 1)
 		l.printf("%s\n", s.head)
 		for _, why := range s.why {
@@ -81,6 +81,8 @@ func (l *lines) row(row reports.Row) {
 		l.printf("  MQTT %s  %s%s: %s\n", row.Version, item.Section, where, l.counts(ended.counts))
 	}
 }
+
+func (l *lines) stopping(cause error) { l.board.cause = cause.Error() }
 
 func (l *lines) pause() {}
 

@@ -21,7 +21,8 @@ type shower interface {
 	begin(plan)
 	opened(reports.TargetInfo) // a target, or why it could not be
 	row(reports.Row)
-	pause() // something else is about to be written to the terminal
+	stopping(cause error) // what has not ended yet will end for this cause
+	pause()               // something else is about to be written to the terminal
 	end(r reports.Result, code int, written []string)
 }
 
@@ -148,8 +149,11 @@ func shortened(s string) string {
 }
 
 // worth reports whether a row gets a line of its own. Skips are summed up at the end by their reasons: a target that
-// lacks something has many of them.
-func worth(row reports.Row) bool {
+// lacks something has many of them. What ends because the run was stopped has nothing to tell.
+func (b *board) worth(row reports.Row) bool {
+	if row.Verdict == reports.Inconclusive && b.cause != "" && strings.HasSuffix(row.Reason, ": "+b.cause) {
+		return row.OwnDefect
+	}
 	switch row.Verdict {
 	case reports.Fail, reports.Warning, reports.Inconclusive, reports.UnexpectedPass, reports.KnownFailure:
 		return true
@@ -218,6 +222,7 @@ type board struct {
 	counts   map[reports.Verdict]int
 	running  map[string]time.Time
 	told     map[string]bool // findings, by target and statement
+	cause    string          // why the run was stopped, "" if it was not
 	started  time.Time
 	sections map[sectionKey]*sectionCount
 }

@@ -63,6 +63,24 @@ func TestLines(t *testing.T) {
 	}
 }
 
+func TestWhatTheStopEndedIsNotTold(t *testing.T) {
+	for _, format := range []string{"lines", "tree"} {
+		var out, log strings.Builder
+		s := newShower(format, &out, &log)
+		s.begin(planOf(t, 1))
+		s.stopping(errInterrupted)
+		row := reports.Row{Event: "end", ID: "AA-01", Version: wire.V5, Verdict: reports.Inconclusive, Reason: "ended: interrupted"}
+		s.row(row)
+		row.ID, row.Reason = "AA-02", "not started: interrupted"
+		s.row(row)
+		row.ID, row.Reason = "AA-03", "blocked: by something else"
+		s.row(row)
+		if strings.Contains(out.String(), "AA-01") || strings.Contains(out.String(), "AA-02") || !strings.Contains(out.String(), "AA-03") {
+			t.Errorf("%s tells\n%s", format, out.String())
+		}
+	}
+}
+
 func TestAnnotations(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.md")
 	t.Setenv("GITHUB_STEP_SUMMARY", summary)

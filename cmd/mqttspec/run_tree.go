@@ -71,11 +71,11 @@ func (t *tree) row(row reports.Row) {
 		return
 	}
 	fresh := t.board.findings(row)
-	if !worth(row) && len(fresh) == 0 {
+	if !t.board.worth(row) && len(fresh) == 0 {
 		return
 	}
 	t.erase()
-	if worth(row) {
+	if t.board.worth(row) {
 		s := storyOf(t.page, row, item.Text, t.board.targets > 1)
 		t.printf("  %s\n", s.head)
 		for _, why := range s.why {
@@ -85,6 +85,12 @@ func (t *tree) row(row reports.Row) {
 	for _, f := range fresh {
 		t.printf("  %s\n", findingLine(t.page, row, f))
 	}
+}
+
+func (t *tree) stopping(cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.board.cause = cause.Error()
 }
 
 func (t *tree) pause() {
