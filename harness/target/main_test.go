@@ -1,6 +1,7 @@
 package target
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"log/slog"
@@ -132,5 +133,42 @@ func accepts(t *testing.T, target harness.Target) {
 	}
 	if len(seen.Connack) != 2 {
 		t.Fatalf("refused: %v", seen.Refused)
+	}
+}
+
+// openElsewhere opens a target in a process of its own and returns that process, and the first word of the target's log.
+func openElsewhere(t *testing.T, spec string) (run *exec.Cmd, word string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run = exec.Command(self, spec)
+	run.Env = append(os.Environ(), actAs+"=open")
+	run.Stderr = os.Stderr
+	out, err := run.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { run.Process.Kill() })
+	said := make(chan string, 1)
+	go func() {
+		lines := bufio.NewScanner(out)
+		lines.Scan()
+		said <- lines.Text()
+	}()
+	select {
+	case line := <-said:
+		word, ok := strings.CutPrefix(line, "open ")
+		if !ok {
+			t.Fatalf("the other process says %q", line)
+		}
+		return run, word
+	case <-time.After(time.Minute):
+		t.Fatal("the other process does not open its target")
+		return nil, ""
 	}
 }
