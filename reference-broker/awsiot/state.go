@@ -142,7 +142,7 @@ func same(x, y any) bool {
 }
 
 func sameNumber(x, y json.Number) bool {
-	a, _, err1 := big.ParseFloat(string(x), 10, 128, big.ToNearestEven)
-	b, _, err2 := big.ParseFloat(string(y), 10, 128, big.ToNearestEven)
+	a, _, err1 := big.ParseFloat(string(x), 10, 200, big.ToNearestEven)
+	b, _, err2 := big.ParseFloat(string(y), 10, 200, big.ToNearestEven)
 	return err1 == nil && err2 == nil && a.Cmp(b) == 0
 }
