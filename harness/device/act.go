@@ -20,17 +20,19 @@ func (l lacking) Error() string { return string(l) }
 // errOffline is why an instruction cannot be carried out now.
 var errOffline = errors.New("the device is not connected")
 
-// arm puts a rule in force.
-func (c *Client) arm(r *rule) {
+// arm puts a rule in force. What happened before it are the first n events.
+func (c *Client) arm(r *rule) (n int) {
 	c.log.Note("from here on: " + r.text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rules = append(c.rules, r)
+	return len(c.events)
 }
 
 // settle takes back what a step has put in force. A connection on which something was withheld or changed is closed:
 // what the device and the broker believe of each other need no longer be the same.
 func (c *Client) settle() {
+	c.unhold()
 	c.mu.Lock()
 	if c.shown != "" {
 		c.bench.config.TLS.show(c.address, certificateGood)
@@ -71,7 +73,10 @@ func (c *Client) act(ctx context.Context, in Instruction) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.slice = *in.Slice
+	case in.Hold != nil:
+		c.hold()
 	case in.Release != nil:
+		c.unhold()
 		t, _ := wire.ParseType(in.Release.Packet)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -81,7 +86,7 @@ func (c *Client) act(ctx context.Context, in Instruction) error {
 	case in.Send != nil:
 		return c.sendDirectly(*in.Send)
 	case in.Forget != nil:
-		return c.bench.forget(c.ID)
+		return c.forget()
 	case in.Certificate != nil:
 		if c.bench.config.TLS == nil {
 			return lacking("the device does not connect with TLS")
@@ -152,7 +157,7 @@ func (c *Client) disconnect(d Disconnect) error {
 }
 
 func (c *Client) publish(p Publish) error {
-	topic := p.Topic
+	topic := strings.ReplaceAll(p.Topic, "{client}", c.ID)
 	if topic == "" {
 		topic = c.subscribedTopic()
 	}
@@ -160,6 +165,16 @@ func (c *Client) publish(p Publish) error {
 		return lacking("the device has subscribed to nothing")
 	}
 	return c.bench.deliver(topic, p)
+}
+
+// forget cuts the connection and lets the broker discard the session, as if it had expired meanwhile.
+func (c *Client) forget() error {
+	c.hold()
+	defer c.unhold()
+	if err := c.each(func(n *conn) { n.abort("close") }); err != nil && !errors.Is(err, errOffline) {
+		return err
+	}
+	return c.bench.forget(c.ID)
 }
 
 // sendDirectly sends a packet past the broker.
@@ -187,12 +202,22 @@ func (c *Client) sendDirectly(s Send) error {
 		c.disturbed = true
 		n.enqueue(output{bytes: b})
 	default:
-		p := wire.Publish{Topic: s.Topic, QoS: s.QoS, Payload: payload(s.Payload, s.Size, 0)}
-		if s.Alias > 0 {
-			p.Properties = wire.Properties{wire.TopicAlias(uint16(s.Alias))}
+		p := wire.Publish{Topic: strings.ReplaceAll(s.Topic, "{client}", c.ID), QoS: s.QoS, Payload: payload(s.Payload, s.Size, 0)}
+		alias := uint16(s.Alias)
+		if s.Alias < 0 {
+			alias = uint16(c.connect.Properties.Int(wire.PropTopicAliasMaximum, 0))
+			if alias == 0 {
+				return lacking("the device takes no Topic Alias")
+			}
+		}
+		if alias > 0 {
+			p.Properties = wire.Properties{wire.TopicAlias(alias)}
 		}
 		if s.Bare {
 			p.Topic = ""
+		}
+		if limit := c.connect.Properties.Int(wire.PropMaximumPacketSize, 0); limit > 0 && len(wire.Bytes(p, v)) > int(limit) {
+			return lacking(fmt.Sprintf("the device takes packets of at most %d bytes", limit))
 		}
 		if s.QoS > 0 {
 			c.lastID = max(c.lastID+1, firstInjected) // it starts again after 65,535

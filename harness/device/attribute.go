@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,12 +40,13 @@ var eventNames = []string{eventOpen, eventClose, eventOnline, eventHandshake, ev
 // attributeNames are what conditions may speak of.
 var attributeNames = []string{
 	"id", "qos", "dup", "retain", "topic", "payload", "alias", "size", "code", "conn", "clean-start", "keep-alive", "will",
-	"client-id", "username", "password", "session-expiry", "session-present", "filters", "version", "how",
+	"client-id", "username", "password", "session-expiry", "session-present", "filters", "wildcards", "shared", "subscription-identifier", "version", "how", "tls",
 }
 
 // Attribute returns what the event has under a name that conditions use, as text: of a packet id, qos, dup, retain,
 // topic, payload, alias, size, code, clean-start, keep-alive, will, client-id, username, password, session-expiry,
-// filters and version; of a close how; of every event conn. It is false for what the event does not have.
+// filters, wildcards, shared, subscription-identifier and version; of a close how; of a handshake tls, the kind of
+// certificate; of every event conn. It is false for what the event does not have.
 func (e Event) Attribute(name string) (string, bool) {
 	switch name {
 	case "conn":
@@ -55,6 +57,8 @@ func (e Event) Attribute(name string) (string, bool) {
 		return e.Text, e.Kind == eventClose || e.Kind == eventRejected
 	case "session-present":
 		return e.Text, e.Kind == eventOnline
+	case "tls":
+		return e.Text, e.Kind == eventHandshake
 	case "id":
 		id, ok := wire.PacketIDOf(e.Packet)
 		return strconv.Itoa(int(id)), ok
@@ -65,7 +69,7 @@ func (e Event) Attribute(name string) (string, bool) {
 	case wire.Publish:
 		return e.publishAttribute(p, name)
 	case wire.Subscribe:
-		return strconv.Itoa(len(p.Subscriptions)), name == "filters"
+		return subscribeAttribute(p, name)
 	case wire.Unsubscribe:
 		return strconv.Itoa(len(p.Filters)), name == "filters"
 	case wire.Puback:
@@ -78,6 +82,23 @@ func (e Event) Attribute(name string) (string, bool) {
 		return code(p.ReasonCode), name == "code"
 	case wire.Disconnect:
 		return code(p.ReasonCode), name == "code"
+	}
+	return "", false
+}
+
+func subscribeAttribute(p wire.Subscribe, name string) (string, bool) {
+	some := func(is func(filter string) bool) (string, bool) {
+		return strconv.FormatBool(slices.ContainsFunc(p.Subscriptions, func(s wire.Subscription) bool { return is(s.Filter) })), true
+	}
+	switch name {
+	case "filters":
+		return strconv.Itoa(len(p.Subscriptions)), true
+	case "wildcards":
+		return some(func(f string) bool { return strings.ContainsAny(f, "+#") })
+	case "shared":
+		return some(func(f string) bool { return strings.HasPrefix(f, "$share/") })
+	case "subscription-identifier":
+		return strconv.FormatBool(p.Properties.Has(wire.PropSubscriptionIdentifier)), true
 	}
 	return "", false
 }
@@ -173,7 +194,12 @@ func (m Match) matches(e Event, names map[string]Event) bool {
 	} else if e.Kind != m.Event {
 		return false
 	}
-	for attribute, value := range m.Where {
+	return conditions(e, m.Where, names)
+}
+
+// conditions reports whether an event has all that is asked for.
+func conditions(e Event, where map[string]any, names map[string]Event) bool {
+	for attribute, value := range where {
 		got, has := e.Attribute(attribute)
 		if !has || !holds(got, attribute, value, names) {
 			return false

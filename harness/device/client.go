@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,9 @@ type Client struct {
 	filters   []string            // that it has subscribed to, in their order
 	pending   map[uint16][]string // filters whose SUBACK has not come, by Packet Identifier
 	observed  map[string]string   // what it said of itself
+	connect   wire.Connect        // the last one
+	connack   wire.Connack        // the last one that accepted it
+	held      chan struct{}       // closed when a CONNECT may be handled again; nil: at once
 }
 
 func newClient(b *Bench, id string) *Client {
@@ -96,6 +100,7 @@ func (c *Client) note(p wire.Packet) (topic string) {
 			c.version = p.ProtocolVersion
 		}
 		c.aliases, c.pending = map[uint16]string{}, map[uint16][]string{}
+		c.connect = p
 		c.introduce(p)
 	case wire.Subscribe:
 		c.pending[p.PacketID] = nil
@@ -132,8 +137,7 @@ func without(list []string, s string) (rest []string) {
 func (c *Client) subscribedTopic() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for i := len(c.filters) - 1; i >= 0; i-- {
-		f := c.filters[i]
+	for _, f := range slices.Backward(c.filters) {
 		if _, inner, shared := wire.SharedFilter(f); shared {
 			f = inner
 		}
@@ -153,6 +157,33 @@ func topicFor(filter string) string {
 		}
 	}
 	return strings.Join(levels, "/")
+}
+
+// keepAlive returns the Keep Alive in force.
+func (c *Client) keepAlive() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seconds := c.connack.Properties.Int(wire.PropServerKeepAlive, uint32(c.connect.KeepAlive))
+	return time.Duration(seconds) * time.Second
+}
+
+// hold keeps every CONNECT waiting until unhold.
+func (c *Client) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held == nil {
+		c.held = make(chan struct{})
+	}
+}
+
+// unhold ends hold.
+func (c *Client) unhold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.held != nil {
+		close(c.held)
+		c.held = nil
+	}
 }
 
 // wakeAll lets the writers of the client's connections look again. The caller holds mu.

@@ -149,11 +149,19 @@ func (n *conn) received(frame []byte) {
 	}
 	n.log(trace.Event{Kind: trace.Packet, Dir: trace.ToServer, Bytes: frame})
 	c := n.client
+	_, isConnect := p.(wire.Connect)
 	c.mu.Lock()
+	if held := c.held; held != nil && isConnect {
+		c.mu.Unlock()
+		select {
+		case <-held:
+		case <-n.bench.ctx.Done():
+		}
+		c.mu.Lock()
+	}
 	topic := c.note(p)
 	passing := c.judge(trace.ToServer, wire.TypeOf(frame[0]), (*rule).ordinary)
 	var connack passage
-	_, isConnect := p.(wire.Connect)
 	if isConnect && n.server == nil && !n.silent {
 		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
 	}
@@ -282,7 +290,7 @@ func (n *conn) wentOnline(p wire.Connack) {
 	if p.ReasonCode != wire.Success {
 		return
 	}
-	n.online = true
+	n.online, n.client.connack = true, p
 	if !p.SessionPresent {
 		n.client.injected, n.client.filters = map[uint16]bool{}, nil
 	}

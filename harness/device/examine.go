@@ -1,9 +1,13 @@
 package device
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/req"
@@ -36,6 +40,7 @@ type examination struct {
 	firstTrace int // of the device's trace
 	names      map[string]Event
 	rules      []*rule // armed by the step
+	each       each    // of the Repeat that runs
 
 	requirements []reports.Requirement
 	warnings     []reports.Requirement
@@ -111,19 +116,22 @@ func (x *examination) instruction(in Instruction) *outcome {
 		pause(x.b.ctx, *in.Wait)
 		return nil
 	case in.Repeat != nil:
-		for range in.Repeat.Times {
-			if o := x.script(in.Repeat.Script); o != nil {
-				return o
-			}
-		}
-		return nil
+		return x.repeat(*in.Repeat)
 	}
+	in = x.each.in(in)
 	if r := ruleOf(in); r != nil {
 		x.rules = append(x.rules, r)
-		x.c.arm(r)
+		x.cursor = x.c.arm(r)
 		return nil
 	}
-	switch err := x.c.act(x.b.ctx, in).(type) {
+	if in.Release == nil && in.Hook == nil {
+		x.now()
+	}
+	err := x.c.act(x.b.ctx, in)
+	if errors.Is(err, errOffline) && (in.Close != nil || in.Reset != nil) {
+		return nil // the connection is gone already
+	}
+	switch err := err.(type) {
 	case nil:
 		return nil
 	case lacking:
@@ -131,6 +139,67 @@ func (x *examination) instruction(in Instruction) *outcome {
 	default:
 		return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — %v", in, err), false}
 	}
+}
+
+// each is what one iteration of a Repeat is about.
+type each struct {
+	name string
+	code wire.ReasonCode
+}
+
+// in puts it into an instruction that asks for it.
+func (e each) in(in Instruction) Instruction {
+	switch {
+	case in.Send != nil && in.Send.Each:
+		s := *in.Send
+		s.Malformed, s.Each = e.name, false
+		in.Send = &s
+	case in.Refuse != nil && in.Refuse.Each:
+		r := *in.Refuse
+		r.Code, r.Each = e.code, false
+		in.Refuse = &r
+	case in.Disconnect != nil && in.Disconnect.Each:
+		d := *in.Disconnect
+		d.Code, d.Each = e.code, false
+		in.Disconnect = &d
+	}
+	return in
+}
+
+// iterations returns what a Repeat goes through in a version.
+func (r Repeat) iterations(v wire.Version) (all []each) {
+	for _, w := range wrongs {
+		wanted := slices.Contains(r.Malformed, w.name) || slices.Contains(r.Malformed, "all")
+		if wanted && (w.only == 0 || w.only == v) {
+			all = append(all, each{name: w.name})
+		}
+	}
+	for _, c := range r.Codes {
+		all = append(all, each{name: c.String(), code: c})
+	}
+	for range r.Times {
+		all = append(all, each{})
+	}
+	return all
+}
+
+// repeat runs a script several times and returns what the first iteration came to that broke a statement.
+func (x *examination) repeat(r Repeat) (first *outcome) {
+	defer func(outer each) { x.each = outer }(x.each)
+	for _, x.each = range r.iterations(x.v) {
+		o := x.script(r.Script)
+		if o != nil && o.verdict != reports.Fail {
+			return cmp.Or(first, o)
+		}
+		first = cmp.Or(first, o)
+	}
+	return first
+}
+
+// now leaves behind what has happened so far.
+func (x *examination) now() {
+	events, _ := x.c.since(x.cursor)
+	x.cursor += len(events)
 }
 
 // patience is how long the device may take for what it does of its own accord.
@@ -175,6 +244,7 @@ func (x *examination) online(o Online) *outcome {
 		_, changed := x.c.since(x.cursor)
 		connected := x.c.Connected()
 		if connected && (!o.Subscribed || x.c.subscribedTopic() != "") {
+			x.now()
 			return nil
 		}
 		select {
@@ -217,9 +287,21 @@ func (x *examination) expect(e Expect) *outcome {
 	if verdict.empty() && e.As == "" {
 		return nil
 	}
+	text := strings.ReplaceAll(e.Text, "{each}", sentence(x.each.name))
+	if e.Of != "" {
+		event := x.names[e.Of]
+		return x.judge(verdict, text, conditions(event, e.Where, x.names), "it was: "+event.String())
+	}
 	within := e.Within
 	if within == 0 {
 		within = defaultWithin
+	}
+	if e.KeepAlives > 0 {
+		keepAlive := x.c.keepAlive()
+		if keepAlive == 0 {
+			return &outcome{reports.Skip, "the device has no Keep Alive", false}
+		}
+		within += time.Duration(e.KeepAlives * float64(keepAlive))
 	}
 	var came []Event
 	met, ended := e.Absent, false
@@ -244,7 +326,7 @@ func (x *examination) expect(e Expect) *outcome {
 	if jitter := x.b.config.Jitter.Worst(x.start); !met && !ended && jitter > within/4 {
 		return &outcome{reports.Inconclusive, fmt.Sprintf("machine too slow: it did not come within %s, but our own timers were late by %s", within, jitter), false}
 	}
-	return x.judge(verdict, e.Text, met, observed(came, within, ended))
+	return x.judge(verdict, text, met, observed(came, within, ended))
 }
 
 // observed says what came.
@@ -337,6 +419,7 @@ type Judgement struct {
 	Met        bool
 	Observed   string
 	Undecided  string // why it cannot be decided
+	Vacuous    bool   // nothing was there to judge
 	Behaviours []reports.Observation
 }
 
@@ -349,6 +432,9 @@ func (x *examination) call(call Call) *outcome {
 	x.behaviours = append(x.behaviours, j.Behaviours...)
 	if j.Undecided != "" {
 		return &outcome{reports.Inconclusive, j.Undecided, false}
+	}
+	if j.Vacuous {
+		return nil
 	}
 	text := call.Text
 	if text == "" {

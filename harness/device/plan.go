@@ -51,8 +51,9 @@ type Step struct {
 	Kept []req.ID `yaml:"kept"`
 }
 
-// Instruction is one line of a script: exactly one of its members is set. Those of the second group stay in force until
-// the step ends or Release takes them back; those of the third act at once.
+// Instruction is one line of a script: exactly one of its members is set. Those of the first group look at what the
+// device does; each goes on where the one before it stopped. Those of the second group stay in force until the step ends
+// or Release takes them back; those of the third act at once. Both leave behind what has happened before.
 type Instruction struct {
 	Online *Online        `yaml:"online"`
 	Await  *Await         `yaml:"await"`
@@ -69,6 +70,7 @@ type Instruction struct {
 	Cut         *Cut         `yaml:"cut"`
 	Slice       *Slice       `yaml:"slice"`
 	Stall       *Empty       `yaml:"stall"`
+	Hold        *Empty       `yaml:"hold"`
 	Certificate *Certificate `yaml:"certificate"`
 
 	Release    *Filter     `yaml:"release"`
@@ -117,7 +119,11 @@ type Expect struct {
 	Match  `yaml:",inline"`
 	Text   string        `yaml:"text"`   // what is expected, in words
 	Within time.Duration `yaml:"within"` // 0 means 10 seconds
-	As     string        `yaml:"as"`
+	// KeepAlives adds as many times the Keep Alive in force. A device that has none is passed over.
+	KeepAlives float64 `yaml:"keep-alives"`
+	As         string  `yaml:"as"`
+	// Of judges what was captured under that name, at once, instead of what comes.
+	Of string `yaml:"of"`
 	// Absent expects that nothing matches within that time, or until something matches Until.
 	Absent bool   `yaml:"absent"`
 	Until  *Match `yaml:"until"`
@@ -144,10 +150,13 @@ type Call struct {
 	Verdict `yaml:",inline"`
 }
 
-// Repeat runs a script several times.
+// Repeat runs a script several times: Times, or once for each name or code. {each} in a text stands for it. An
+// iteration in which a statement is broken does not keep the others from running.
 type Repeat struct {
-	Times  int           `yaml:"times"`
-	Script []Instruction `yaml:"script"`
+	Times     int               `yaml:"times"`
+	Malformed []string          `yaml:"malformed"` // for Send with Each; "all" stands for all of [Malformed]
+	Codes     []wire.ReasonCode `yaml:"codes"`     // for Refuse and Disconnect with Each
+	Script    []Instruction     `yaml:"script"`
 }
 
 // Filter names packets by their type. Withhold does not send them to the device; Ignore acts as if the device had not
@@ -169,6 +178,7 @@ type Delay struct {
 type Refuse struct {
 	Filter `yaml:",inline"`
 	Code   wire.ReasonCode `yaml:"code"`
+	Each   bool            `yaml:"each"` // the code is that of the Repeat
 }
 
 // Connack changes what CONNACK says. The reference broker behind it does not know of it: the limits are announced, and
@@ -201,6 +211,7 @@ type Certificate struct {
 // Disconnect sends DISCONNECT, which only 5.0 allows a server, and closes; in 3.1.1 it only closes.
 type Disconnect struct {
 	Code wire.ReasonCode `yaml:"code"`
+	Each bool            `yaml:"each"` // the code is that of the Repeat
 	// Reference is the Server Reference that 0x9C and 0x9D may carry.
 	Reference string `yaml:"reference"`
 }
@@ -212,18 +223,19 @@ type Publish struct {
 	Size    int      `yaml:"size"`  // of each payload, in bytes
 	Payload string   `yaml:"payload"`
 	Retain  bool     `yaml:"retain"`
-	Topic   string   `yaml:"topic"` // instead of one that the device has subscribed to
+	Topic   string   `yaml:"topic"` // instead of one that the device has subscribed to; {client} is the Client Identifier
 }
 
 // Send sends something directly, past the broker. Exactly one member is set, or Topic with those that describe a
 // PUBLISH.
 type Send struct {
 	Malformed string   `yaml:"malformed"` // one of [Malformed]
+	Each      bool     `yaml:"each"`      // the malformed packet is that of the Repeat
 	Hex       string   `yaml:"hex"`
-	Topic     string   `yaml:"topic"`
+	Topic     string   `yaml:"topic"` // {client} is the Client Identifier
 	QoS       wire.QoS `yaml:"qos"`
-	Alias     int      `yaml:"alias"`
-	Bare      bool     `yaml:"bare"` // leaves the Topic Name empty: the alias stands for it
+	Alias     int      `yaml:"alias"` // -1 is the device's own Topic Alias Maximum
+	Bare      bool     `yaml:"bare"`  // leaves the Topic Name empty: the alias stands for it
 	Payload   string   `yaml:"payload"`
 	Size      int      `yaml:"size"`
 }
@@ -343,8 +355,13 @@ func (v *validator) instruction(path string, in Instruction) {
 		}
 		v.verdict(path, in.Check.Verdict)
 	case in.Repeat != nil:
-		if in.Repeat.Times < 1 {
-			v.fail(path, "times is 1 or more")
+		if in.Repeat.Times < 1 && len(in.Repeat.Malformed)+len(in.Repeat.Codes) == 0 {
+			v.fail(path, "times, malformed or codes says how often")
+		}
+		for _, name := range in.Repeat.Malformed {
+			if _, known := malformed(name); !known && name != "all" {
+				v.fail(path+".malformed", "no malformed packet is called %q; there are %s", name, strings.Join(Malformed(), ", "))
+			}
 		}
 		v.script(path+".script", in.Repeat.Script)
 	case in.Refuse != nil:
@@ -419,7 +436,11 @@ func (v *validator) match(path string, m Match) {
 }
 
 func (v *validator) expect(path string, e Expect) {
-	v.match(path, e.Match)
+	if e.Of == "" {
+		v.match(path, e.Match)
+	} else if !v.names[e.Of] {
+		v.fail(path+".of", "nothing before is known as %q", e.Of)
+	}
 	for _, m := range []*Match{e.Until, e.Or} {
 		if m != nil {
 			v.match(path, *m)
@@ -450,7 +471,7 @@ func (v *validator) statements(path string, ids []req.ID) {
 
 func (v *validator) send(path string, s Send) {
 	given := 0
-	for _, is := range []bool{s.Malformed != "", s.Hex != "", s.Topic != "" || s.Alias > 0} {
+	for _, is := range []bool{s.Malformed != "", s.Each, s.Hex != "", s.Topic != "" || s.Alias != 0} {
 		if is {
 			given++
 		}
