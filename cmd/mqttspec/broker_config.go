@@ -10,17 +10,20 @@ import (
 
 	"github.com/mqttspec/mqttspec/harness/wire"
 	broker "github.com/mqttspec/mqttspec/reference-broker"
+	"github.com/mqttspec/mqttspec/reference-broker/awsiot"
 )
 
 // brokerOptions is what the flags of broker say.
 type brokerOptions struct {
-	listen     []string
-	config     string
-	defects    []string
-	tolerances []string
-	users      []string
-	cert, key  string
-	verbose    bool
+	listen      []string
+	listenGiven bool // otherwise it is the default
+	config      string
+	defects     []string
+	tolerances  []string
+	users       []string
+	cert, key   string
+	verbose     bool
+	profile     profileOptions
 }
 
 // brokerFile is the YAML form of [broker.Config]. Its keys are the names of the standard where it has them.
@@ -52,6 +55,7 @@ type brokerFile struct {
 	Access                           []accessRule      `yaml:"access"`
 	Defects                          []string          `yaml:"defects"`
 	Tolerances                       []string          `yaml:"tolerances"`
+	Rules                            []awsiot.Rule     `yaml:"rules"`
 }
 
 // accessRule is the YAML form of [broker.AccessRule]; what is left out applies to everything.
@@ -64,8 +68,11 @@ type accessRule struct {
 }
 
 // brokerConfig joins the file and the flags.
-func (o brokerOptions) brokerConfig() (broker.Config, error) {
+func (o *brokerOptions) brokerConfig() (broker.Config, error) {
 	var c broker.Config
+	if err := o.profile.load(); err != nil {
+		return c, err
+	}
 	if o.config != "" {
 		content, err := os.ReadFile(o.config)
 		if err != nil {
@@ -78,6 +85,15 @@ func (o brokerOptions) brokerConfig() (broker.Config, error) {
 		if c, err = f.config(); err != nil {
 			return c, usagef("%s: %w", o.config, err)
 		}
+		if err := o.profile.limits(f); err != nil {
+			return c, usagef("%s: %w", o.config, err)
+		}
+		o.profile.listed = f.Rules
+	}
+	if p := o.profile.profile; p != nil {
+		own := c
+		c = p.Config()
+		c.Users, c.Access, c.Defects, c.Tolerances = own.Users, own.Access, own.Defects, own.Tolerances
 	}
 	c.Defects = append(c.Defects, o.defects...)
 	c.Tolerances = append(c.Tolerances, o.tolerances...)

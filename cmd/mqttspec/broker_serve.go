@@ -19,6 +19,7 @@ import (
 
 	"github.com/mqttspec/mqttspec/harness/pki"
 	broker "github.com/mqttspec/mqttspec/reference-broker"
+	"github.com/mqttspec/mqttspec/reference-broker/awsiot"
 )
 
 // defaultPorts are those that people expect behind each scheme.
@@ -31,6 +32,13 @@ func runBroker(ctx context.Context, o brokerOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	config.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: o.level()}))
+	services, err := o.profile.services(&config)
+	if err != nil {
+		return err
+	}
+	if services != nil {
+		defer services.Close()
+	}
 	b, err := broker.New(config)
 	if err != nil {
 		return usagef("%s", strings.TrimPrefix(err.Error(), "broker: "))
@@ -42,12 +50,15 @@ func runBroker(ctx context.Context, o brokerOptions, stdout, stderr io.Writer) e
 			l.Close()
 		}
 	}()
-	for _, address := range o.listen {
-		l, err := listen(address)
+	for _, address := range o.addresses() {
+		l, err := o.profile.listen(address)
 		if err != nil {
 			return err
 		}
 		listeners = append(listeners, l)
+	}
+	if err := o.endpoints(listeners, stdout); err != nil {
+		return err
 	}
 	if slices.ContainsFunc(listeners, listener.secure) {
 		identity, err := o.identity(stdout)
@@ -93,24 +104,28 @@ func serve(ctx context.Context, b *broker.Broker, listeners []listener) error {
 // listener is one place where the broker listens.
 type listener struct {
 	net.Listener
-	scheme string
+	scheme   string
+	endpoint *awsiot.Endpoint // of a profile; nil for other listeners
 }
 
 // listen opens a listener for an address such as "tls://127.0.0.1:8883". Without a host it is on loopback.
-func listen(address string) (listener, error) {
+func listen(address string) (listener, error) { return profileOptions{}.listen(address) }
+
+// listen is the same for schemes that may be those of a profile.
+func (o profileOptions) listen(address string) (listener, error) {
 	if !strings.Contains(address, "://") {
 		address = "tcp://" + address
 	}
 	u, err := url.Parse(address)
-	if err != nil || defaultPorts[u.Scheme] == "" || u.Path != "" && u.Path != "/" {
-		return listener{}, usagef("--listen: %q is no address such as tcp://127.0.0.1:1883; there are tcp, tls, ws and wss", address)
+	if err != nil || o.port(u.Scheme) == "" || u.Path != "" && u.Path != "/" {
+		return listener{}, usagef("--listen: %q is no address such as tcp://127.0.0.1:1883; there are tcp, tls, ws, wss and the listeners of a profile", address)
 	}
 	host, port := u.Hostname(), u.Port()
 	if host == "" {
 		host = "127.0.0.1"
 	}
 	if port == "" {
-		port = defaultPorts[u.Scheme]
+		port = o.port(u.Scheme)
 	}
 	l, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
@@ -128,7 +143,10 @@ func reasonOf(err error) error {
 	return err
 }
 
-func (l listener) secure() bool { return l.scheme == "tls" || l.scheme == "wss" }
+// secure reports whether TLS is wanted that no endpoint brings.
+func (l listener) secure() bool {
+	return l.endpoint == nil && (l.scheme == "tls" || l.scheme == "wss")
+}
 
 func (l listener) web() bool { return l.scheme == "ws" || l.scheme == "wss" }
 
@@ -150,6 +168,9 @@ func (l listener) String() string {
 }
 
 func (l listener) serve(b *broker.Broker) error {
+	if l.endpoint != nil {
+		return l.endpoint.Serve(l.Listener, b)
+	}
 	if !l.web() {
 		return b.Serve(l.Listener)
 	}

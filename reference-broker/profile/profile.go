@@ -234,7 +234,7 @@ func Load(nameOrPath string) (*Profile, error) {
 func parse(path string, content []byte) (*Profile, error) {
 	var p Profile
 	if err := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(&p); err != nil {
-		text, _, _ := strings.Cut(yaml.FormatError(err, false, true), "\n\n")
+		text, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // what follows is an excerpt
 		return nil, fmt.Errorf("%s: %s", path, text)
 	}
 	if err := p.check(); err != nil {
