@@ -185,7 +185,7 @@ func listDefects(w io.Writer, asJSON bool) error {
 	}
 	var rows [][]string
 	for _, d := range defects {
-		rows = append(rows, []string{d.Name, strings.Join(d.Breaks, " "), d.Text})
+		rows = append(rows, []string{d.Name, d.Text, strings.Join(d.Breaks, " ")})
 	}
 	return printTable(w, rows)
 }

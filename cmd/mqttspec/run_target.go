@@ -66,7 +66,10 @@ func (r *runner) openTarget(d target.Description) {
 	}
 	if err != nil {
 		info.Error = err.Error()
-		r.note(&exitError{targetCode(err), fmt.Errorf("%s: %w", info.Name, err)})
+		if !strings.Contains(info.Error, info.Name) {
+			err = fmt.Errorf("%s: %w", info.Name, err)
+		}
+		r.note(&exitError{targetCode(err), err})
 	}
 	r.target, r.observed = t, observed
 	r.targets = append(r.targets, info)
