@@ -247,7 +247,7 @@ func (b *Broker) sessionExpiry(p wire.Connect) (asked, granted uint32) {
 	}
 	granted = b.config.Service.sessionExpiry(b.capExpiry(asked), p.ProtocolVersion)
 	if p.CleanStart && b.defect(cleanStartMakesVolatile) { // v5:MQTT-3.1.2-23
-		granted = 0
+		return 0, 0 // without saying so in CONNACK, which would make it a limit like any other
 	}
 	return asked, granted
 }
