@@ -137,7 +137,7 @@ func (c *contained) create(ctx context.Context) (err error) {
 	if err == nil {
 		err = c.Start(ctx)
 	} else if ctx.Err() == nil {
-		err = fmt.Errorf("%w: the container of %s cannot be made: %w", harness.ErrUnreachable, c.image, err)
+		err = explainCreate(c.image, err)
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("the start of %s was given up: %w", c.description.Spec, context.Cause(ctx))
@@ -148,6 +148,15 @@ func (c *contained) create(ctx context.Context) (err error) {
 	c.about = c.describe(ctx)
 	done = true
 	return nil
+}
+
+// explainCreate makes a sentence of why there is no container.
+func explainCreate(image string, err error) error {
+	if strings.Contains(err.Error(), "reaper: ") {
+		return fmt.Errorf("%w: Ryuk, the container that removes what killed runs leave, cannot be started: %w; "+
+			"TESTCONTAINERS_RYUK_DISABLED=true does without it, and the next run then removes it", harness.ErrUnreachable, err)
+	}
+	return fmt.Errorf("%w: the container of %s cannot be made: %w", harness.ErrUnreachable, image, err)
 }
 
 // outlive returns a context that ends some time after another one, so that what was begun can be finished.
@@ -246,6 +255,9 @@ func (c *contained) Start(ctx context.Context) error {
 		err = innermost(err)
 	case wait.Err() != nil:
 		err = fmt.Errorf("not ready within %s: %w", limit, innermost(err))
+		if !c.engine.loopback() {
+			err = fmt.Errorf("%w (published ports are looked for on %s; TESTCONTAINERS_HOST_OVERRIDE can name another host)", err, c.engine.host)
+		}
 	}
 	return fmt.Errorf("%w: %s: %w%s", harness.ErrUnreachable, c.image, err, lastLines(c.Logs(), 10))
 }

@@ -357,6 +357,16 @@ func TestContainerOfAKilledRunIsRemovedByTheNext(t *testing.T) {
 	}
 }
 
+func TestNoReaper(t *testing.T) {
+	err := explainCreate("x", errors.New("reaper: new reaper: run container: no such host"))
+	if !errors.Is(err, harness.ErrUnreachable) || !strings.Contains(err.Error(), "TESTCONTAINERS_RYUK_DISABLED=true") {
+		t.Error(err)
+	}
+	if err := explainCreate("x", errors.New("no space")); strings.Contains(err.Error(), "RYUK") || !strings.Contains(err.Error(), "of x cannot be made: no space") {
+		t.Error(err)
+	}
+}
+
 // TestNoEngine hides the engine from a process of its own, where that is possible.
 func TestNoEngine(t *testing.T) {
 	for cause, want := range map[string]string{

@@ -263,6 +263,9 @@ func (p *process) halt(s groupSignal, paused bool) error {
 		return err
 	}
 	p.paused = paused
+	if paused {
+		return awaitStop(r.command)
+	}
 	return nil
 }
 

@@ -34,6 +34,9 @@ func setGroup(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 
+// awaitStop is not reached: nothing pauses.
+func awaitStop(*exec.Cmd) error { return errors.ErrUnsupported }
+
 // pidAlive reports whether a process of this machine is alive.
 func pidAlive(pid int) bool {
 	p, err := os.FindProcess(pid)
