@@ -67,6 +67,18 @@ var stubKeeps = map[string]string{
 	"CS-20/3.1.1":           "it lets any number of clients without Client Identifier in",
 	"CS-21/5.0":             mixesNone,
 	"CS-21/3.1.1":           mixesNone,
+	"LM-PROBLEM/5.0":        "it sends no property at all",
+	"PG-ANSWER/5.0":         answersAll,
+	"PG-ANSWER/3.1.1":       answersAll,
+	"Q1-ANSWER/5.0":         answersAll,
+	"Q1-ANSWER/3.1.1":       answersAll,
+	"Q2-ANSWER/5.0":         answersAll,
+	"Q2-ANSWER/3.1.1":       answersAll,
+	"Q2-EXPIRED/5.0":        answersAll,
+	"SB-ANSWER/5.0":         answersAll,
+	"SB-ANSWER/3.1.1":       answersAll,
+	"US-ANSWER/5.0":         answersAll,
+	"US-ANSWER/3.1.1":       answersAll,
 	"KA-02/5.0":             neverCloses,
 	"KA-02/3.1.1":           neverCloses,
 	"KA-03-PUBLISH/5.0":     neverCloses,
@@ -80,6 +92,7 @@ var stubKeeps = map[string]string{
 }
 
 const (
+	answersAll  = "it answers every request at once, and this spec asks for nothing else"
 	neverCloses = "it closes no link, so it keeps those of active clients"
 	mixesNone   = "it accepts every Client Identifier and remembers none, so it mixes none up"
 )
