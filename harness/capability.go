@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mqttspec/mqttspec/harness/trace"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
@@ -105,7 +106,7 @@ func Observe(ctx context.Context, t Target, token string, reply time.Duration, v
 			return c, err
 		}
 	}
-	if len(c.Connack) == 0 {
+	if len(c.Connack) == 0 && len(versions) > 0 {
 		return c, fmt.Errorf("%w: %s", ErrNotMQTT, c.Refused[versions[0]])
 	}
 	return c, nil
@@ -132,6 +133,10 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return a, fmt.Errorf("%w: no answer to CONNECT within %s", ErrNotMQTT, 3*reply)
 	case err != nil && len(b) == 0:
+		if how, text := howEnded(err); how == trace.Error {
+			// such as a TLS alert: a client certificate is refused only after the handshake
+			return a, fmt.Errorf("%w: %s", ErrUnreachable, text)
+		}
 		return a, errClosedUnanswered
 	case err != nil:
 		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b)
