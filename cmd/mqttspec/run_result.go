@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/mqttspec/mqttspec/reports"
@@ -14,7 +15,8 @@ func (p page) result(r reports.Result, written []string) {
 	for _, t := range r.Targets {
 		p.targetResult(r, t)
 	}
-	p.skips(r)
+	p.reasons(r, reports.Skip, "skipped", 1)
+	p.reasons(r, reports.Inconclusive, "undecided", fewAlike+1)
 	if !r.Run.Complete {
 		p.printf("%s\n", p.in("33", "The run is not complete: "+printable(r.Run.Reason)))
 	}
@@ -75,18 +77,24 @@ func broken(r reports.Result, target string) int {
 	return len(ids)
 }
 
-// skips says why specs were skipped, the commonest reason first come.
-func (p page) skips(r reports.Result) {
+// reasons counts the specs with a verdict by their reasons, where a reason has at least some of them.
+func (p page) reasons(r reports.Result, v reports.Verdict, name string, least int) {
 	n := map[string]int{}
 	var order []string
 	for _, s := range r.Specs {
-		if s.Verdict == reports.Skip {
-			if n[s.Reason]++; n[s.Reason] == 1 {
-				order = append(order, s.Reason)
+		if s.Verdict == v && !untested(r, s.Target) {
+			first, _, _ := strings.Cut(s.Reason, "\n")
+			if n[first]++; n[first] == least {
+				order = append(order, first)
 			}
 		}
 	}
 	for _, reason := range order {
-		p.printf("%s %d skipped: %s\n", p.mark(reports.Skip), n[reason], shortened(printable(reason)))
+		p.printf("%s %d %s: %s\n", p.mark(v), n[reason], name, shortened(printable(reason)))
 	}
+}
+
+// untested reports whether the target could not be tested at all, which has been said.
+func untested(r reports.Result, target string) bool {
+	return slices.ContainsFunc(r.Targets, func(t reports.TargetResult) bool { return t.Name == target && failure(t) != "" })
 }

@@ -148,11 +148,17 @@ func shortened(s string) string {
 	return s
 }
 
+// fewAlike is how many specs that stay undecided for the same reason get lines of their own.
+const fewAlike = 3
+
 // worth reports whether a row gets a line of its own. Skips are summed up at the end by their reasons: a target that
-// lacks something has many of them. What ends because the run was stopped has nothing to tell.
+// lacks something has many of them. So has one that died; the first few tell. What ends because the run was stopped has
+// nothing to tell. It is asked once for each row.
 func (b *board) worth(row reports.Row) bool {
-	if row.Verdict == reports.Inconclusive && b.cause != "" && strings.HasSuffix(row.Reason, ": "+b.cause) {
-		return row.OwnDefect
+	if row.Verdict == reports.Inconclusive && !row.OwnDefect {
+		key := row.Target + " " + row.Reason
+		b.alike[key]++
+		return b.alike[key] <= fewAlike && (b.cause == "" || !strings.HasSuffix(row.Reason, ": "+b.cause))
 	}
 	switch row.Verdict {
 	case reports.Fail, reports.Warning, reports.Inconclusive, reports.UnexpectedPass, reports.KnownFailure:
@@ -223,6 +229,7 @@ type board struct {
 	running  map[string]time.Time
 	told     map[string]bool // findings, by target and statement
 	cause    string          // why the run was stopped, "" if it was not
+	alike    map[string]int  // undecided specs, by target and reason
 	started  time.Time
 	sections map[sectionKey]*sectionCount
 }
@@ -241,7 +248,7 @@ type sectionCount struct {
 
 func newBoard(p plan) *board {
 	b := &board{plan: p, items: map[string]harness.Item{}, counts: map[reports.Verdict]int{}, running: map[string]time.Time{},
-		told: map[string]bool{}, started: time.Now(), sections: map[sectionKey]*sectionCount{}}
+		told: map[string]bool{}, alike: map[string]int{}, started: time.Now(), sections: map[sectionKey]*sectionCount{}}
 	for _, i := range p.items {
 		b.items[i.Key()] = i
 	}

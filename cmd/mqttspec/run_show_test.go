@@ -81,6 +81,24 @@ func TestWhatTheStopEndedIsNotTold(t *testing.T) {
 	}
 }
 
+func TestADeadTargetIsToldAFewTimesAndCounted(t *testing.T) {
+	var out, log strings.Builder
+	tr := newTree(page{w: &out}, &log)
+	tr.begin(planOf(t, 1))
+	var specs []reports.SpecResult
+	for _, id := range []string{"AA-01", "AA-02", "AA-03", "BB-01", "BB-02"} {
+		tr.row(reports.Row{Event: "end", ID: id, Version: wire.V5, Target: "one", Verdict: reports.Inconclusive, Reason: "nobody answers"})
+		specs = append(specs, reports.SpecResult{Target: "one", Verdict: reports.Inconclusive, Reason: "nobody answers"})
+	}
+	tr.end(reports.Result{Targets: []reports.TargetResult{{Name: "one"}}, Specs: specs}, 4, nil)
+	if n := strings.Count(out.String(), "      nobody answers\n"); n != fewAlike {
+		t.Errorf("told %d times, want %d", n, fewAlike)
+	}
+	if want := "? 5 undecided: nobody answers\n"; !strings.Contains(out.String(), want) {
+		t.Errorf("%q is missing in\n%s", want, out.String())
+	}
+}
+
 func TestAnnotations(t *testing.T) {
 	summary := filepath.Join(t.TempDir(), "summary.md")
 	t.Setenv("GITHUB_STEP_SUMMARY", summary)

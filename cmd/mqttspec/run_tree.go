@@ -70,12 +70,12 @@ func (t *tree) row(row reports.Row) {
 	if row.Event == "begin" {
 		return
 	}
-	fresh := t.board.findings(row)
-	if !t.board.worth(row) && len(fresh) == 0 {
+	fresh, worth := t.board.findings(row), t.board.worth(row)
+	if !worth && len(fresh) == 0 {
 		return
 	}
 	t.erase()
-	if t.board.worth(row) {
+	if worth {
 		s := storyOf(t.page, row, item.Text, t.board.targets > 1)
 		t.printf("  %s\n", s.head)
 		for _, why := range s.why {
