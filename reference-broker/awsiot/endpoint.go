@@ -135,7 +135,7 @@ func (e Endpoint) handler(b *broker.Broker) http.Handler {
 	for _, p := range e.Protocols {
 		if p.WebSocket && !known[p.Path] {
 			known[p.Path] = true
-			mux.Handle(p.Path, b.Handler())
+			mux.Handle(p.Path, admitSDK(b.Handler()))
 		}
 	}
 	return mux
