@@ -233,7 +233,7 @@ func (c *Client) sendDirectly(s Send) error {
 func (c *Client) subscribed(n *conn, p wire.Suback) {
 	for i, f := range c.pending[p.PacketID] {
 		if i < len(p.ReasonCodes) && !p.ReasonCodes[i].Failed() {
-			c.filters = append(without(c.filters, f), f)
+			c.filters, c.once = append(without(c.filters, f), f), true
 		}
 	}
 	delete(c.pending, p.PacketID)

@@ -21,7 +21,7 @@ type Client struct {
 	bench *Bench
 	log   *trace.Log
 	ready chan struct{} // closed when the plan waits for the device for the first time
-	once  sync.Once
+	begin sync.Once
 
 	mu        sync.Mutex // guards all that follows, and the output of the client's connections
 	version   wire.Version
@@ -43,6 +43,7 @@ type Client struct {
 	observed  map[string]string   // what it said of itself
 	connect   wire.Connect        // the last one
 	connack   wire.Connack        // the last one that accepted it
+	once      bool                // it has subscribed to something at some time
 	held      chan struct{}       // closed when a CONNECT may be handled again; nil: at once
 }
 
@@ -148,6 +149,13 @@ func (c *Client) subscribedTopic() string {
 	return ""
 }
 
+// everSubscribed reports whether the device has subscribed to something at some time.
+func (c *Client) everSubscribed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.once
+}
+
 // topicFor returns a Topic Name that a Topic Filter matches.
 func topicFor(filter string) string {
 	levels := strings.Split(filter, "/")
@@ -194,4 +202,4 @@ func (c *Client) wakeAll() {
 }
 
 // reached tells that the plan waits for the device: what it sent may be handled now.
-func (c *Client) reached() { c.once.Do(func() { close(c.ready) }) }
+func (c *Client) reached() { c.begin.Do(func() { close(c.ready) }) }

@@ -243,7 +243,7 @@ func (x *examination) online(o Online) *outcome {
 	for {
 		_, changed := x.c.since(x.cursor)
 		connected := x.c.Connected()
-		if connected && (!o.Subscribed || x.c.subscribedTopic() != "") {
+		if connected && (!o.Subscribed || x.c.subscribedTopic() != "" || o.Ever && x.c.everSubscribed()) {
 			x.now()
 			return nil
 		}

@@ -92,6 +92,7 @@ type Empty struct{}
 type Online struct {
 	Within     time.Duration `yaml:"within"`     // 0 means the plan's patience
 	Subscribed bool          `yaml:"subscribed"` // it has also subscribed to something; one that does not is passed over
+	Ever       bool          `yaml:"ever"`       // with Subscribed: it has done so at some time
 }
 
 // Match describes something that a device does: a packet of that type, or one of the events "open" (a Network

@@ -2,9 +2,11 @@ package device_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,13 +33,17 @@ var personalities = []personality{
 	{"clean-3.1.1", wire.V311, true},
 }
 
-// tested runs a plan with a model in virtual time and returns the rows of its steps.
-func tested(t *testing.T, plan engine.Plan, who personality, defects ...string) (rows []reports.Row) {
+// tested runs a plan with a model in virtual time and returns the rows of its steps, up to the first one that is enough.
+func tested(t *testing.T, plan engine.Plan, who personality, enough func(reports.Row) bool, defects ...string) (rows []reports.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		var b *engine.Bench
 		b, err := engine.New(engine.Config{Plan: plan, Checks: device.Checks(), OnRow: func(r reports.Row) {
 			if r.Event == "end" {
 				rows = append(rows, r)
+				if enough(r) {
+					b.Stop(errEnough)
+				}
 			}
 		}})
 		if err != nil {
@@ -65,6 +71,12 @@ func tested(t *testing.T, plan engine.Plan, who personality, defects ...string) 
 	return rows
 }
 
+// errEnough ends a run that has shown what it was to show.
+var errEnough = errors.New("enough")
+
+// all is for runs of whole plans.
+func all(reports.Row) bool { return false }
+
 // timeline is a row's trace as text.
 func timeline(row reports.Row) string {
 	var b strings.Builder
@@ -83,7 +95,7 @@ func TestModelConforms(t *testing.T) {
 	for _, p := range plans {
 		for _, who := range personalities {
 			t.Run(p.Name+"/"+who.name, func(t *testing.T) {
-				for _, row := range tested(t, p, who) {
+				for _, row := range tested(t, p, who, all) {
 					t.Logf("%-7s %-12s %s", row.ID, row.Verdict, row.Reason)
 					switch row.Verdict {
 					case reports.Fail, reports.Inconclusive, reports.Warning:
@@ -96,4 +108,64 @@ func TestModelConforms(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestDetectionMatrix runs the plan of a version with a device that has one defect at a time: each is caught by a check
+// that claims what it breaks.
+func TestDetectionMatrix(t *testing.T) {
+	if len(defects) < 60 {
+		t.Errorf("there are %d defects", len(defects))
+	}
+	for _, d := range defects {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			who := personalities[0]
+			for _, p := range personalities {
+				if p.name == d.who {
+					who = p
+				}
+			}
+			name := "mqtt5"
+			if who.version == wire.V311 {
+				name = "mqtt311"
+			}
+			plan, err := device.Plan(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var seen []string
+			caught := false
+			tested(t, plan, who, func(row reports.Row) bool {
+				if row.OwnDefect {
+					t.Errorf("%s: %s", row.ID, row.Reason)
+				}
+				for _, found := range complaints(row) {
+					caught = caught || slices.Contains(d.breaks, found)
+					seen = append(seen, row.ID+" "+found)
+				}
+				return caught
+			}, d.name)
+			if caught {
+				return
+			}
+			t.Errorf("nothing that claims %v catches it; found instead: %v", d.breaks, seen)
+		})
+	}
+}
+
+// complaints are the statements that a row says are broken, and its own id if a recommendation was not followed.
+func complaints(row reports.Row) (all []string) {
+	for _, r := range append(slices.Clone(row.Requirements), row.Warnings...) {
+		switch {
+		case r.Verdict == reports.Pass:
+		case r.ID == "":
+			all = append(all, row.ID)
+		default:
+			all = append(all, string(r.ID))
+		}
+	}
+	for _, f := range row.Findings {
+		all = append(all, string(f.ID))
+	}
+	return all
 }

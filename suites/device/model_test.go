@@ -108,7 +108,9 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (m *model) has(defect string) bool { return m.defects[defect] }
+func (m *model) has(defect string) bool {
+	return m.defects[defect] || m.version == wire.V311 && m.defects[defect+"-3.1.1"]
+}
 
 // connection lives through one Network Connection.
 func (m *model) connection(ctx context.Context) {
@@ -118,9 +120,9 @@ func (m *model) connection(ctx context.Context) {
 	}
 	defer nc.Close()
 	m.nc, m.online, m.subscribed, m.subID = nc, false, false, 0
-	m.aliases, m.aliasesIn, m.held = map[string]uint16{}, map[uint16]string{}, nil
-	if m.has("alias-kept-across-connections") && len(m.oldAliases()) > 0 {
-		m.aliases = m.oldAliases()
+	m.aliasesIn, m.held = map[uint16]string{}, nil
+	if m.aliases == nil || !m.has("alias-kept-across-connections") {
+		m.aliases = map[string]uint16{}
 	}
 	m.limits = wire.Connack{}
 	packets := make(chan arrival, 1000)
@@ -130,9 +132,6 @@ func (m *model) connection(ctx context.Context) {
 		m.send(wire.Pingreq{})
 	}
 	m.send(m.connect())
-	if m.has("second-connect") {
-		defer func() {}()
-	}
 	m.pingSent = time.Time{}
 	connecting := time.Now()
 	publish := time.Now().Add(publishEvery)
@@ -256,7 +255,9 @@ func (m *model) take(p wire.Packet) error {
 	case wire.Publish:
 		return m.receive(p)
 	case wire.Puback:
-		m.finish(p.PacketID)
+		if !p.ReasonCode.Failed() || !m.has("resends-what-was-refused") {
+			m.finish(p.PacketID)
+		}
 	case wire.Pubrec:
 		m.received(p)
 	case wire.Pubcomp:
@@ -269,8 +270,11 @@ func (m *model) take(p wire.Packet) error {
 	case wire.Pingresp:
 		m.pingSent = time.Time{}
 	case wire.Disconnect:
-		if p.ReasonCode == wire.SessionTakenOver && !m.has("fights-for-its-session") {
+		if p.ReasonCode == wire.SessionTakenOver {
 			m.waitLonger = time.Minute
+			if m.has("fights-for-its-session") {
+				m.waitLonger, m.failures = 0, 0
+			}
 		}
 		if m.has("stays-after-server-disconnect") {
 			return nil
@@ -301,6 +305,7 @@ func (m *model) accepted(p wire.Connack) error {
 	if !p.SessionPresent || m.receiving == nil {
 		m.receiving = map[uint16]bool{}
 	}
+	forgetful := m.kept && m.has("no-subscription-after-lost-session")
 	m.kept, m.online, m.limits, m.since = true, true, p, time.Now()
 	for _, o := range m.outgoing {
 		o.onWire = false
@@ -309,7 +314,7 @@ func (m *model) accepted(p wire.Connack) error {
 		m.send(m.connect())
 	}
 	m.resume()
-	if !p.SessionPresent && !m.has("no-subscription-after-lost-session") || m.has("subscribes-always") {
+	if !p.SessionPresent && !forgetful {
 		m.subscribe()
 	}
 	m.flush()
@@ -347,7 +352,7 @@ func (m *model) flush() {
 	}
 	used := 0
 	for _, o := range m.outgoing {
-		if o.onWire && !(o.released && !m.counted(o)) {
+		if o.onWire {
 			used++
 		}
 	}
@@ -377,9 +382,6 @@ func (m *model) flush() {
 		}
 	}
 }
-
-// counted reports whether an exchange takes quota on this connection: one that is continued with PUBREL does not.
-func (m *model) counted(*sent) bool { return true }
 
 // subscribe asks for the device's topics.
 func (m *model) subscribe() {
@@ -470,7 +472,6 @@ func (m *model) aliased(p wire.Publish) wire.Publish {
 			alias = maximum + 1
 		}
 		m.aliases[p.Topic] = alias
-		lastAliases[m.id] = m.aliases
 	}
 	if known {
 		p.Topic = ""
@@ -478,11 +479,6 @@ func (m *model) aliased(p wire.Publish) wire.Publish {
 	p.Properties = p.Properties.With(wire.TopicAlias(alias))
 	return p
 }
-
-// lastAliases are those of earlier connections, by device, for the defect that keeps them.
-var lastAliases = map[string]map[string]uint16{}
-
-func (m *model) oldAliases() map[string]uint16 { return lastAliases[m.id] }
 
 // receive handles a PUBLISH.
 func (m *model) receive(p wire.Publish) error {
@@ -547,7 +543,9 @@ func (m *model) received(p wire.Pubrec) {
 			continue
 		}
 		if p.ReasonCode.Failed() {
-			m.finish(p.PacketID)
+			if !m.has("resends-what-was-refused") {
+				m.finish(p.PacketID)
+			}
 			return
 		}
 		o.released = true
