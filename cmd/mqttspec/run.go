@@ -36,6 +36,7 @@ type runOptions struct {
 	format       string
 	timing       harness.Timing
 	access       target.Options
+	profile      string
 
 	arguments []string // the flags that were set, from wherever, without secrets
 }
@@ -80,6 +81,7 @@ mqttspec itself is at fault, 130 if it was interrupted; the report is written th
 	f.IntVar(&o.maxUndecided, "max-undecided", 0, "how many specs may stay undecided before the exit code tells")
 	f.DurationVar(&o.deadline, "deadline", 0, "stop after this time; what has not run is undecided (0: never)")
 	f.StringVarP(&o.out, "out", "o", "mqttspec-report", "directory for the report")
+	f.StringVar(&o.profile, "profile", "", "what is known to differ at the target: aws-iot-core, or a YAML file")
 	f.StringVar(&o.format, "format", "auto", "what to print: tree, lines, json, github, or auto")
 	addAccessFlags(f, &o.access)
 	f.DurationVar(&o.timing.Reply, "reply", 5*time.Second, "how long an answer may take before it counts as missing")
@@ -216,6 +218,10 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
+	expected, err := expect(o.profile, "broker")
+	if err != nil {
+		return err
+	}
 	list, err := compileList()
 	if err != nil {
 		return err
@@ -231,7 +237,7 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	r := &runner{o: o, descriptions: targets, selected: selected, stderr: stderr, start: time.Now(), versions: versionsOf(selected.items)}
+	r := &runner{o: o, expected: expected, descriptions: targets, selected: selected, stderr: stderr, start: time.Now(), versions: versionsOf(selected.items)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
 	if r.rows, err = openReport(o.out); err != nil {

@@ -24,6 +24,7 @@ import (
 // signals touch.
 type runner struct {
 	o            runOptions
+	expected     expectation
 	descriptions []target.Description // of the targets
 	selected     chosen
 	stderr       io.Writer
@@ -137,6 +138,7 @@ func (r *runner) row(row reports.Row) {
 			r.own(p)
 		}
 	}()
+	row = r.expected.judge(row)
 	if err := r.rows.Write(row); err != nil {
 		r.fail(usagef("the run cannot be recorded: %w", err))
 		return

@@ -3,6 +3,7 @@ package profile
 import (
 	"fmt"
 	"math"
+	"path"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,16 +14,16 @@ import (
 
 // checkValues walks over all values and says of which the source is not listed, the unit is not the one of that
 // limit, or the number is out of range.
-func (p *Profile) checkValues(path string, v reflect.Value, tag reflect.StructTag) error {
+func (p *Profile) checkValues(at string, v reflect.Value, tag reflect.StructTag) error {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {
 			return nil
 		}
-		return p.checkValues(path, v.Elem(), tag)
+		return p.checkValues(at, v.Elem(), tag)
 	case reflect.Slice:
 		for i := range v.Len() {
-			if err := p.checkValues(fmt.Sprintf("%s[%d]", path, i), v.Index(i), ""); err != nil {
+			if err := p.checkValues(fmt.Sprintf("%s[%d]", at, i), v.Index(i), ""); err != nil {
 				return err
 			}
 		}
@@ -34,18 +35,18 @@ func (p *Profile) checkValues(path string, v reflect.Value, tag reflect.StructTa
 	switch value := v.Interface().(type) {
 	case Number:
 		if err := value.check(tag); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", at, err)
 		}
 	case Origin:
-		return p.checkSource(path, value.Source)
+		return p.checkSource(at, value.Source)
 	}
 	for i := range v.NumField() {
 		field := v.Type().Field(i)
 		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		if name != "" && path != "" {
-			name = path + "." + name
+		if name != "" && at != "" {
+			name = at + "." + name
 		} else if name == "" {
-			name = path
+			name = at
 		}
 		if err := p.checkValues(name, v.Field(i), field.Tag); err != nil {
 			return err
@@ -54,12 +55,12 @@ func (p *Profile) checkValues(path string, v reflect.Value, tag reflect.StructTa
 	return nil
 }
 
-func (p *Profile) checkSource(path, source string) error {
+func (p *Profile) checkSource(at, source string) error {
 	if _, known := p.Sources[source]; source == "" || !known {
-		if path == "versions" && source == "" {
+		if at == "versions" && source == "" {
 			return nil // a profile need not say
 		}
-		return fmt.Errorf("%s: its source %q is not among the sources", path, source)
+		return fmt.Errorf("%s: its source %q is not among the sources", at, source)
 	}
 	return nil
 }
@@ -166,19 +167,27 @@ func (r *ReasonCodes) check() error {
 func (p *Profile) checkDeviations() error {
 	known := map[string]bool{}
 	for i, d := range p.Deviations {
-		key := d.On + " " + d.Statement
+		key := fmt.Sprint(d.On, d.Statement, d.Specs)
 		version, id, qualified := strings.Cut(d.Statement, ":")
 		switch {
 		case !qualified || id == "" || version != "v5" && version != "v311":
 			return fmt.Errorf("deviations[%d]: %q is no qualified statement such as v5:MQTT-3.3.1-9", i, d.Statement)
 		case d.On != "broker" && d.On != "device":
 			return fmt.Errorf("deviations[%d]: on is %q, but must be broker or device", i, d.On)
-		case !slices.Contains([]Verdict{Failure, Skip, Passing}, d.Verdict):
-			return fmt.Errorf("deviations[%d]: verdict is %q, but must be failure, skip or passing", i, d.Verdict)
+		case !slices.Contains([]Verdict{Failure, Skip}, d.Verdict):
+			return fmt.Errorf("deviations[%d]: verdict is %q, but must be failure or skip", i, d.Verdict)
 		case d.Why == "":
 			return fmt.Errorf("deviations[%d]: it does not say why", i)
 		case known[key]:
 			return fmt.Errorf("deviations[%d]: %s stands there twice", i, d.Statement)
+		}
+		if slices.Contains(d.Blocks, "") {
+			return fmt.Errorf("deviations[%d]: an empty text would block everything", i)
+		}
+		for _, pattern := range d.Specs {
+			if _, err := path.Match(pattern, ""); err != nil {
+				return fmt.Errorf("deviations[%d]: spec %q: %w", i, pattern, err)
+			}
 		}
 		if err := p.checkSource(fmt.Sprintf("deviations[%d]", i), d.Source); err != nil {
 			return err

@@ -3,6 +3,9 @@ package profile
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -183,13 +186,32 @@ func (p *Profile) Endpoint(l Listener, identity tls.Certificate, clients *x509.C
 	return e
 }
 
-// Deviation returns what the profile says of a statement, qualified as v5:MQTT-3.3.1-9, for a broker or a device under
-// test ("broker" or "device"). Without a deviation the statement holds as the standard has it.
-func (p *Profile) Deviation(on, statement string) (Deviation, bool) {
+// Deviation returns what the profile says of a statement, qualified as v5:MQTT-3.3.1-9, that a spec checks on a broker
+// or a device under test ("broker" or "device"). Without a deviation the statement holds as the standard has it.
+func (p *Profile) Deviation(on, statement, spec string) (Deviation, bool) {
 	for _, d := range p.Deviations {
-		if d.On == on && d.Statement == statement {
+		if d.On == on && d.Statement == statement && d.about(spec) {
 			return d, true
 		}
 	}
 	return Deviation{}, false
+}
+
+// Block returns the deviation because of which a step cannot succeed that has kept a spec from deciding anything. The
+// step's name may be part of a longer text.
+func (p *Profile) Block(on, step, spec string) (Deviation, bool) {
+	for _, d := range p.Deviations {
+		if d.On == on && d.about(spec) && slices.ContainsFunc(d.Blocks, func(part string) bool { return strings.Contains(step, part) }) {
+			return d, true
+		}
+	}
+	return Deviation{}, false
+}
+
+// about reports whether the deviation is about what a spec checks.
+func (d Deviation) about(spec string) bool {
+	return len(d.Specs) == 0 || slices.ContainsFunc(d.Specs, func(pattern string) bool {
+		ok, _ := path.Match(pattern, spec)
+		return ok
+	})
 }

@@ -189,17 +189,20 @@ type Verdict string
 // The verdicts.
 const (
 	Failure Verdict = "failure" // a check is expected to fail: it is a known failure
-	Skip    Verdict = "skip"    // it cannot be judged against this service
-	Passing Verdict = "passing" // it holds, but by another measure, which Why names
+	Skip    Verdict = "skip"    // its failure says nothing about this service
 )
 
 // Deviation is a statement of the standard that the service does not keep as it stands.
 type Deviation struct {
-	Statement string  `yaml:"statement"` // qualified, as v5:MQTT-3.3.1-9
-	On        string  `yaml:"on"`        // whose duty: broker, or device for what is expected of clients
-	Verdict   Verdict `yaml:"verdict"`
-	Why       string  `yaml:"why"`
-	Source    string  `yaml:"source"`
+	Statement string   `yaml:"statement"` // qualified, as v5:MQTT-3.3.1-9
+	On        string   `yaml:"on"`        // whose duty: broker, or device for what is expected of clients
+	Specs     []string `yaml:"specs"`     // ids or patterns such as UD-1*, of the specs that it is about; none: all
+	// Blocks are parts of the names of steps that cannot succeed because of it. A spec that such a step keeps from
+	// deciding anything is skipped.
+	Blocks  []string `yaml:"blocks"`
+	Verdict Verdict  `yaml:"verdict"`
+	Why     string   `yaml:"why"`
+	Source  string   `yaml:"source"`
 }
 
 // Shipped lists the names of the profiles that Load knows by name.
