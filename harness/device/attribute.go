@@ -21,6 +21,7 @@ type Event struct {
 	Size    int             // of the packet, in bytes
 	Topic   string          // of a PUBLISH, its Topic Alias resolved
 	Text    string          // how it closed; why TLS was refused; Session Present of an online event
+	Offers  []string        // the cipher suites in a handshake
 }
 
 // The events beside packets.
@@ -169,7 +170,7 @@ func reference(value any) (name, attribute, operator string) {
 	}
 	operator, s = cutOperator(s)
 	s, is := strings.CutPrefix(s, "$")
-	if !is {
+	if !is || operator == "~" {
 		return "", "", ""
 	}
 	name, attribute, _ = strings.Cut(s, ".")
@@ -177,7 +178,7 @@ func reference(value any) (name, attribute, operator string) {
 }
 
 func cutOperator(s string) (operator, rest string) {
-	for _, o := range []string{"!=", ">=", "<=", ">", "<"} {
+	for _, o := range []string{"!=", ">=", "<=", ">", "<", "~"} {
 		if rest, is := strings.CutPrefix(s, o); is {
 			return o, strings.TrimSpace(rest)
 		}
@@ -209,7 +210,7 @@ func conditions(e Event, where map[string]any, names map[string]Event) bool {
 }
 
 // holds compares an attribute with a condition: a value, or an operator and a value, or a reference to what was
-// captured before.
+// captured before. The operator ~ is "matches the Topic Filter" for a topic and "contains" for everything else.
 func holds(got, attribute string, value any, names map[string]Event) bool {
 	operator, want := "", fmt.Sprint(value)
 	if name, other, op := reference(value); name != "" {
@@ -224,6 +225,11 @@ func holds(got, attribute string, value any, names map[string]Event) bool {
 	switch operator {
 	case "":
 		return got == want
+	case "~":
+		if attribute == "topic" {
+			return wire.Matches(want, got)
+		}
+		return strings.Contains(got, want)
 	case "!=":
 		return got != want
 	}

@@ -260,11 +260,14 @@ func (x *examination) online(o Online) *outcome {
 	}
 }
 
+// is reports whether an event is what is waited for.
+func (x *examination) is(m Match, e Event) bool { return m.matches(e, x.names) }
+
 // await waits for what the step needs.
 func (x *examination) await(a Await) *outcome {
 	within := x.patience(a.Within)
 	found := x.next(within, func(e Event) bool {
-		if !a.matches(e, x.names) {
+		if !x.is(a.Match, e) {
 			return false
 		}
 		x.names[a.As] = e
@@ -307,12 +310,12 @@ func (x *examination) expect(e Expect) *outcome {
 	met, ended := e.Absent, false
 	x.next(within, func(event Event) bool {
 		switch {
-		case e.matches(event, x.names), e.Or != nil && e.Or.matches(event, x.names):
+		case x.is(e.Match, event), e.Or != nil && x.is(*e.Or, event):
 			x.names[e.As] = event
 			met, ended = !e.Absent, true
 			came = append(came, event)
 			return true
-		case e.Until != nil && e.Until.matches(event, x.names):
+		case e.Until != nil && x.is(*e.Until, event):
 			ended = true
 			came = append(came, event)
 			return true
@@ -360,7 +363,7 @@ func (d Verdict) in(v wire.Version) Verdict {
 }
 
 func (d Verdict) empty() bool {
-	return len(d.Must)+len(d.Should) == 0 && d.Advice == "" && d.Record == ""
+	return len(d.Must)+len(d.Should) == 0 && d.Demand == "" && d.Advice == "" && d.Record == ""
 }
 
 // judge draws the conclusions of an expectation.
@@ -387,19 +390,29 @@ func (x *examination) judge(d Verdict, text string, met bool, observed string) *
 	if d.Advice != "" {
 		advisory("", d.Advice+": "+text)
 	}
-	for _, id := range d.Must {
+	demand := func(id req.ID, text string) {
 		r := reports.Requirement{ID: id, Verdict: reports.Pass, Text: text}
 		if !met {
 			r.Verdict, r.Expected, r.Observed = reports.Fail, text, observed
 		}
 		x.requirements = append(x.requirements, r)
 	}
-	if !met && len(d.Must) > 0 {
-		reason := fmt.Sprintf("%v: %s — %s", d.Must[0], text, observed)
-		x.c.log.Note("✗ " + reason)
-		return &outcome{verdict: reports.Fail, reason: reason}
+	for _, id := range d.Must {
+		demand(id, text)
 	}
-	return nil
+	source := d.Demand
+	if source != "" {
+		demand("", source+": "+text)
+	}
+	if met || len(d.Must) == 0 && source == "" {
+		return nil
+	}
+	if len(d.Must) > 0 {
+		source = string(d.Must[0])
+	}
+	reason := fmt.Sprintf("%s: %s — %s", source, text, observed)
+	x.c.log.Note("✗ " + reason)
+	return &outcome{verdict: reports.Fail, reason: reason}
 }
 
 // Check judges what a device did in a step, where a single event does not tell.

@@ -114,8 +114,8 @@ type Await struct {
 	Lacking string `yaml:"lacking"`
 }
 
-// Expect judges whether the device does something in time, or with Absent does not do it. At least one of Must, Should,
-// Advice and Record says what follows.
+// Expect judges whether the device does something in time, or with Absent does not do it. At least one member of
+// Verdict says what follows.
 type Expect struct {
 	Match  `yaml:",inline"`
 	Text   string        `yaml:"text"`   // what is expected, in words
@@ -137,7 +137,9 @@ type Expect struct {
 type Verdict struct {
 	Must   []req.ID `yaml:"must"`   // the statements are broken; the step ends
 	Should []req.ID `yaml:"should"` // a warning; the step goes on
-	// Advice names who recommends what no statement of the standard says, such as "AWS IoT" or "good practice": a
+	// Demand names who demands what no statement of the standard says, such as "AWS Device Advisor": a failure.
+	Demand string `yaml:"demand"`
+	// Advice names who recommends what no statement of the standard says, such as "good practice": a
 	// warning.
 	Advice string `yaml:"advice"`
 	Record string `yaml:"record"` // the name of a behaviour; neither outcome counts against the device
@@ -252,7 +254,7 @@ func Parse(source []byte, l Library) (Plan, error) {
 	if err := yaml.UnmarshalWithOptions(source, &p, yaml.Strict()); err != nil {
 		return p, fmt.Errorf("%s", strings.TrimSpace(yaml.FormatError(err, false, true)))
 	}
-	v := validator{source: source, checks: l.Checks, ids: map[string]bool{}}
+	v := validator{source: source, checks: l.Checks, ids: map[string][]string{}}
 	var included []Step
 	for i, name := range p.Include {
 		if l.Plan == nil {
@@ -264,7 +266,7 @@ func Parse(source []byte, l Library) (Plan, error) {
 			break
 		}
 		for _, s := range other.Steps {
-			v.ids[s.ID] = true
+			v.ids[s.ID] = append(v.ids[s.ID], s.Only)
 		}
 		included = append(included, other.Steps...)
 	}
@@ -277,8 +279,8 @@ func Parse(source []byte, l Library) (Plan, error) {
 type validator struct {
 	source []byte
 	checks map[string]Check
-	ids    map[string]bool
-	names  map[string]bool // captured so far in the step
+	ids    map[string][]string // of steps so far, with the versions in which alone they make sense
+	names  map[string]bool     // captured so far in the step
 	err    error
 }
 
@@ -309,20 +311,25 @@ func (v *validator) plan(p Plan) {
 		switch {
 		case s.ID == "" || s.Text == "":
 			v.fail(path, "a step has an id and a text")
-		case v.ids[s.ID]:
+		case v.taken(s):
 			v.fail(path+".id", "the id %s is there twice", s.ID)
 		case !slices.Contains([]string{"", "5", "3.1.1"}, s.Only):
 			v.fail(path+".only", "only is 5 or 3.1.1, not %q", s.Only)
 		case len(s.Script) == 0:
 			v.fail(path, "step %s has no script", s.ID)
 		}
-		v.ids[s.ID], v.names = true, map[string]bool{}
+		v.ids[s.ID], v.names = append(v.ids[s.ID], s.Only), map[string]bool{}
 		v.statements(path+".kept", s.Kept)
 		v.script(path+".script", s.Script)
 		if v.err == nil && len(s.Kept) == 0 && !judges(s.Script) {
 			v.fail(path, "step %s judges nothing: it needs an expect, a check or kept", s.ID)
 		}
 	}
+}
+
+// taken reports whether a step before has the same id. Two steps may share one if each is of another version.
+func (v *validator) taken(s Step) bool {
+	return slices.ContainsFunc(v.ids[s.ID], func(only string) bool { return only == "" || s.Only == "" || only == s.Only })
 }
 
 // judges reports whether a script can find something.
@@ -457,8 +464,8 @@ func (v *validator) expect(path string, e Expect) {
 func (v *validator) verdict(path string, d Verdict) {
 	v.statements(path+".must", d.Must)
 	v.statements(path+".should", d.Should)
-	if len(d.Must)+len(d.Should) == 0 && d.Advice == "" && d.Record == "" {
-		v.fail(path, "must, should, advice or record says what follows from it")
+	if d.empty() {
+		v.fail(path, "must, should, demand, advice or record says what follows from it")
 	}
 }
 

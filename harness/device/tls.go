@@ -113,6 +113,7 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 	kind := t.kind(address)
 	var suites []uint16
 	config := t.Config.Clone()
+	config.DynamicRecordSizingDisabled = true // records of full size test a device's buffers
 	config.Certificates = []tls.Certificate{t.Certificates[kind]}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		suites = hello.CipherSuites
@@ -134,21 +135,20 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 	}
 	state := secured.ConnectionState()
 	text := fmt.Sprintf("TLS: %s, %s, certificate %s; the device offers %s",
-		tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), kind, suiteNames(suites))
+		tls.VersionName(state.Version), tls.CipherSuiteName(state.CipherSuite), kind, strings.Join(suiteNames(suites), " "))
 	if c != nil {
-		c.securedTLS(kind)
+		c.securedTLS(kind, suites)
 	}
 	return secured, []trace.Event{{Kind: trace.Note, Text: text}}, true
 }
 
-func suiteNames(ids []uint16) string {
-	var names []string
+func suiteNames(ids []uint16) (names []string) {
 	for _, id := range ids {
 		if name := tls.CipherSuiteName(id); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
 // refusedTLS notes that the device has not finished a handshake. An alert tells why.
@@ -165,8 +165,8 @@ func (c *Client) refusedTLS(kind string, err error) {
 }
 
 // securedTLS notes that the device has finished a handshake.
-func (c *Client) securedTLS(kind string) {
+func (c *Client) securedTLS(kind string, suites []uint16) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.happened(Event{Kind: eventHandshake, Text: kind})
+	c.happened(Event{Kind: eventHandshake, Text: kind, Offers: suiteNames(suites)})
 }

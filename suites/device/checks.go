@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mqttspec/mqttspec/harness/device"
@@ -19,6 +20,10 @@ func Checks() map[string]device.Check {
 		"pace": {
 			Text:  "no pause between two connections is too short",
 			Judge: judgePace,
+		},
+		"cipher-suites": {
+			Text:  "the device offers a cipher suite that AWS IoT recommends",
+			Judge: judgeCipherSuites,
 		},
 		"acted-once": {
 			Text:  "the device acts once on a message that comes twice",
@@ -46,4 +51,26 @@ func judgeActedOnce(e device.Evidence, _ map[string]float64) device.Judgement {
 		Met: n < 2, Vacuous: n == 0, Observed: value,
 		Behaviours: []reports.Observation{{Key: "acts on a message of QoS 2 that came twice", Value: value}},
 	}
+}
+
+// recommendedSuites are those that AWS IoT recommends, by their names in the registry of IANA.
+var recommendedSuites = []string{
+	"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+	"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+	"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+}
+
+func judgeCipherSuites(e device.Evidence, _ map[string]float64) device.Judgement {
+	for _, event := range e.Events {
+		if len(event.Offers) == 0 {
+			continue
+		}
+		offers := strings.Join(event.Offers, " ")
+		return device.Judgement{
+			Met:        slices.ContainsFunc(event.Offers, func(s string) bool { return slices.Contains(recommendedSuites, s) }),
+			Observed:   "it offers " + offers,
+			Behaviours: []reports.Observation{{Key: "cipher suites that the device offers", Value: offers}},
+		}
+	}
+	return device.Judgement{Undecided: "no TLS handshake was seen"}
 }

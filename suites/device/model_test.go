@@ -23,11 +23,12 @@ type model struct {
 	random  *rand.Rand
 
 	// the session
-	kept      bool // there is one
-	nextID    uint16
-	outgoing  []*sent // unacknowledged, in the order of their first PUBLISH
-	receiving map[uint16]bool
-	turn      int
+	kept       bool // there is one
+	nextID     uint16
+	outgoing   []*sent // unacknowledged, in the order of their first PUBLISH
+	receiving  map[uint16]bool
+	subscribed bool // and it has been acknowledged
+	turn       int
 
 	// the connection
 	nc         net.Conn
@@ -36,7 +37,6 @@ type model struct {
 	since      time.Time
 	limits     wire.Connack
 	subID      uint16
-	subscribed bool
 	aliases    map[string]uint16
 	aliasesIn  map[uint16]string
 	held       []wire.Packet // acknowledgements that a defect keeps for later
@@ -119,7 +119,7 @@ func (m *model) connection(ctx context.Context) {
 		return
 	}
 	defer nc.Close()
-	m.nc, m.online, m.subscribed, m.subID = nc, false, false, 0
+	m.nc, m.online, m.subID = nc, false, 0
 	m.aliasesIn, m.held = map[uint16]string{}, nil
 	if m.aliases == nil || !m.has("alias-kept-across-connections") {
 		m.aliases = map[string]uint16{}
@@ -223,7 +223,7 @@ func (m *model) protest(code wire.ReasonCode) {
 func (m *model) connect() wire.Connect {
 	name := "model"
 	c := wire.Connect{
-		ClientID: m.id, CleanStart: m.clean, KeepAlive: uint16(modelKeepAlive / time.Second),
+		ClientID: m.id, CleanStart: m.clean || !m.kept && m.version == wire.V5, KeepAlive: uint16(modelKeepAlive / time.Second),
 		Username: &name, Password: []byte("secret"),
 		Will: &wire.Will{QoS: wire.QoS1, Topic: "status/" + m.id, Payload: []byte("lost")},
 	}
@@ -296,7 +296,7 @@ func (m *model) accepted(p wire.Connack) error {
 	if p.ReasonCode != wire.Success {
 		return errHangUp
 	}
-	if p.SessionPresent && (m.clean || !m.kept) && !m.has("session-present-believed") {
+	if p.SessionPresent && (m.clean || !m.kept && m.version == wire.V5) && !m.has("session-present-believed") {
 		return errHangUp
 	}
 	if !p.SessionPresent && !m.has("session-kept-although-lost") {
@@ -314,7 +314,8 @@ func (m *model) accepted(p wire.Connack) error {
 		m.send(m.connect())
 	}
 	m.resume()
-	if !p.SessionPresent && !forgetful {
+	m.subscribed = m.subscribed && (p.SessionPresent || forgetful)
+	if !m.subscribed {
 		m.subscribe()
 	}
 	m.flush()
