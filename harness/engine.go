@@ -21,6 +21,7 @@ type Engine struct {
 
 	outcomes map[string]*outcome
 	slots    chan struct{} // one for each body that may run, nil without a limit
+	health   health
 	stopping chan struct{} // closed: nothing new is started
 	once     sync.Once
 	ended    chan struct{}
@@ -57,6 +58,7 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 	if o.OnRow == nil {
 		o.OnRow = func(reports.Row) {}
 	}
+	c.Observed = o.Observed
 	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, stopping: make(chan struct{}), ended: make(chan struct{})}
 	if o.Parallel > 0 {
 		e.slots = make(chan struct{}, o.Parallel)
@@ -66,7 +68,7 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 	for n, i := range items {
 		e.outcomes[i.Key()] = &outcome{done: make(chan struct{})}
 		switch job := (numbered{i, n}); {
-		case i.Volume:
+		case i.Volume || i.Hostile:
 			alone = append(alone, job)
 		case i.Own:
 			own = append(own, job)
@@ -198,7 +200,14 @@ func (e *Engine) one(job numbered) reports.Row {
 		defer instance.Close()
 		config.Target = instance
 	}
-	return Run(e.ctx, job.Item, job.number, config)
+	if job.Own {
+		return Run(e.ctx, job.Item, job.number, config)
+	}
+	life, gone := e.health.state()
+	if gone != "" {
+		return e.unrun(job.Item, reports.Inconclusive, "not started: "+gone)
+	}
+	return e.survived(job.Item, Run(e.ctx, job.Item, job.number, config), life)
 }
 
 // Outcome waits for the row of an item. It may be asked again.

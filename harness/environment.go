@@ -17,13 +17,14 @@ import (
 
 // environment is what a body's context leads to.
 type environment struct {
-	item   Item
-	target Target
-	timing Timing
-	jitter *Jitter
-	start  time.Time
-	token  string // unique for the run, the spec and the repeat; the beginning of every name
-	log    *trace.Log
+	item     Item
+	target   Target
+	timing   Timing
+	jitter   *Jitter
+	start    time.Time
+	observed Capabilities
+	token    string // unique for the run, the spec and the repeat; the beginning of every name
+	log      *trace.Log
 
 	mu           sync.Mutex
 	requirements []reports.Requirement

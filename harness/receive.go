@@ -114,6 +114,19 @@ func (c *Client) TryPublish(ctx context.Context, within time.Duration) (wire.Pub
 	return Try[wire.Publish](ctx, c, within)
 }
 
+// TimedPublish is [Client.TryPublish] that also returns when the PUBLISH arrived, which may be long before it is asked
+// for.
+func (c *Client) TimedPublish(ctx context.Context, within time.Duration) (p wire.Publish, at time.Time, o Outcome) {
+	a, o := c.await(ctx, within, func(x wire.Packet) bool {
+		_, is := x.(wire.Publish)
+		return is
+	})
+	if o == Arrived {
+		p, at = a.packet.(wire.Publish), a.at
+	}
+	return p, at, o
+}
+
 // Pending returns the PUBLISH packets that have arrived and not been asked for.
 func (c *Client) Pending() (ps []wire.Publish) {
 	c.mu.Lock()

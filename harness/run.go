@@ -25,6 +25,7 @@ type Config struct {
 	Deadline time.Duration // for a body, beside the wait that its spec declares; 0 means 30 s
 	Grace    time.Duration // for a body that has been told to end; 0 means 5 s
 	Jitter   *Jitter       // nil in virtual time
+	Observed Capabilities  // of the target; what it lacks ends a spec that needs it with a skip
 	Token    string        // begins every name that specs give on the target; letters and digits, at most 6
 	Repeat   int
 }
@@ -51,7 +52,7 @@ func Run(ctx context.Context, item Item, number int, c Config) reports.Row {
 	e := &environment{
 		item: item, target: c.Target, timing: c.Timing, jitter: c.Jitter, start: time.Now(), log: &trace.Log{},
 		token: c.Token + fmt.Sprintf("%03s", strconv.FormatInt(int64(number)%(36*36*36), 36)),
-		names: map[string]int{},
+		names: map[string]int{}, observed: c.Observed,
 	}
 	e.log.Limit(maxTraceBytes)
 	ended := e.body(ctx, c)

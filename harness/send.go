@@ -16,7 +16,8 @@ func With(props ...wire.Property) func(*wire.Publish) {
 }
 
 // Publish publishes a message and completes its exchange: it waits for the PUBACK or the PUBCOMP. The step fails if
-// the target refuses or does not answer.
+// the target refuses or does not answer. If the target has announced that it does not serve such a message, the spec is
+// skipped.
 func (c *Client) Publish(ctx context.Context, topic, payload string, qos wire.QoS, edit ...func(*wire.Publish)) {
 	p := wire.Publish{Topic: topic, Payload: []byte(payload), QoS: qos}
 	for _, f := range edit {
@@ -27,6 +28,7 @@ func (c *Client) Publish(ctx context.Context, topic, payload string, qos wire.Qo
 
 // PublishPacket is [Client.Publish] for a packet. A Packet Identifier of 0 is replaced by a new one.
 func (c *Client) PublishPacket(ctx context.Context, p wire.Publish) {
+	c.withinLimits(ctx, p)
 	if p.QoS > 0 && p.PacketID == 0 {
 		p.PacketID = c.NewID()
 	}
@@ -71,18 +73,22 @@ func Identified(n uint32) func(*wire.Subscribe) {
 	return func(s *wire.Subscribe) { s.Properties = s.Properties.With(wire.SubscriptionIdentifier(n)) }
 }
 
-// Subscribe subscribes to one Topic Filter, waits for the SUBACK and returns the QoS that was granted, which may be
-// lower than that asked for. The step fails if the subscription is refused.
+// Subscribe subscribes to one Topic Filter, waits for the SUBACK and returns the QoS that was granted, which may be 1
+// where 2 was asked for. The step fails if the subscription is refused. If the target grants QoS 0 where more was asked
+// for, or has announced that it does not serve such subscriptions, the spec is skipped.
 func (c *Client) Subscribe(ctx context.Context, filter string, qos wire.QoS, edit ...func(*wire.Subscribe)) wire.QoS {
 	p := wire.Subscribe{Subscriptions: []wire.Subscription{{Filter: filter, QoS: qos}}}
 	for _, f := range edit {
 		f(&p)
 	}
+	c.subscribable(ctx, p)
 	a := c.SubscribeTo(ctx, p)
 	if len(a.ReasonCodes) != 1 || a.ReasonCodes[0] > wire.ReasonCode(qos) {
 		fail(ctx, fmt.Sprintf("the subscription to %q is granted at QoS %d or lower", filter, qos), "SUBACK %v", a.ReasonCodes)
 	}
-	return wire.QoS(a.ReasonCodes[0])
+	granted := wire.QoS(a.ReasonCodes[0])
+	SkipIf(ctx, granted == wire.QoS0 && qos > wire.QoS0, fmt.Sprintf("the server grants QoS 0 where QoS %d is asked for", qos))
+	return granted
 }
 
 // SubscribeTo sends a SUBSCRIBE with a new Packet Identifier and returns the SUBACK, whatever its Reason Codes are.

@@ -66,10 +66,13 @@ type Definition struct {
 	Wait   time.Duration // the longest time that the body must wait because the standard speaks of seconds
 	Own    bool          // wants an instance of the target for itself
 	Volume bool          // heavy: runs alone, after the others
-	Needs  []Capability
-	Body   func(context.Context)
-	File   string // where it is defined
-	Line   int
+	// Hostile marks a spec whose packets might bring a target down. It runs alone, after the others, and the target
+	// must answer afterwards.
+	Hostile bool
+	Needs   []Capability
+	Body    func(context.Context)
+	File    string // where it is defined
+	Line    int
 }
 
 // Option is a trait of a spec.
@@ -84,6 +87,15 @@ func Own() Option { return func(s *Definition) { s.Own = true } }
 
 // Volume marks a heavy spec, which runs alone after all others.
 func Volume() Option { return func(s *Definition) { s.Volume = true } }
+
+// Hostile returns the section with every spec marked as one that might bring a target down.
+func Hostile(g Group) Group {
+	specs := append([]Definition(nil), g.Specs...)
+	for i := range specs {
+		specs[i].Hostile = true
+	}
+	return Group{g.Title, specs}
+}
 
 // Needs names what the target must offer for the spec to make sense. Without it the spec is skipped.
 func Needs(c ...Capability) Option {

@@ -18,6 +18,8 @@ func All() []harness.Group {
 		scenarios.Retained,
 		scenarios.UngracefulDisconnect,
 		scenarios.KeepAlive,
+		scenarios.Delivery,
+		scenarios.Framing,
 		protocol.Connecting,
 		protocol.Publishing,
 		protocol.QoS,
@@ -28,8 +30,8 @@ func All() []harness.Group {
 		protocol.Shared,
 		protocol.Limits,
 		protocol.Ping,
-		protocol.Malformed,
-		protocol.MalformedProperties,
+		harness.Hostile(protocol.Malformed),
+		harness.Hostile(protocol.MalformedProperties),
 	}
 }
 

@@ -97,7 +97,11 @@ type Log struct {
 	limit  int
 }
 
-// Limit bounds the bytes that the log keeps in packets; further events keep their first 64 bytes. 0 is no bound.
+// eventSize is about what an event takes besides its bytes and its text.
+const eventSize = 160
+
+// Limit bounds the bytes that the log keeps. Beyond it events keep the first 64 bytes of their packets, and beyond twice
+// as much further events are dropped. 0 is no bound.
 func (l *Log) Limit(bytes int) {
 	l.mu.Lock()
 	l.limit = bytes
@@ -116,7 +120,10 @@ func (l *Log) Add(e Event) {
 		e.Bytes = e.Bytes[:64:64]
 		e.Kind, e.Text = Bytes, "shortened: the trace is full"
 	}
-	l.size += len(e.Bytes)
+	if l.limit > 0 && l.size > 2*l.limit {
+		return // even the shortened events are too many
+	}
+	l.size += eventSize + len(e.Bytes) + len(e.Text)
 	e.At = time.Now() // under the lock, so that the order of the log is the order of time
 	e.Seq = len(l.events)
 	l.events = append(l.events, e)

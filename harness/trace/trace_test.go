@@ -51,6 +51,17 @@ func TestLimitShortensLaterEvents(t *testing.T) {
 	}
 }
 
+func TestLimitDropsAFlood(t *testing.T) {
+	var l Log
+	l.Limit(10_000)
+	for range 1000 {
+		l.Add(Event{Kind: Packet, Bytes: make([]byte, 2)})
+	}
+	if n := l.Len(); n < 50 || n > 130 {
+		t.Errorf("kept %d events of 160 bytes and more in 20,000 bytes", n)
+	}
+}
+
 func TestNilLogDropsEverything(t *testing.T) {
 	var l *Log
 	l.Add(Event{})

@@ -1,0 +1,98 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// health knows whether the shared target still answers. A target that dies takes every spec with it that runs at the
+// time: their failures would blame statements that were never broken, and a spec that demands a close might even pass.
+type health struct {
+	mu      sync.Mutex
+	life    int    // counts the target's starts
+	gone    string // why it cannot be started again
+	restart int    // how often it was
+}
+
+// maxRestarts bounds how often a target that dies is started again in one run.
+const maxRestarts = 20
+
+// state returns which life of the target this is, and why it is over for good.
+func (h *health) state() (life int, gone string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.life, h.gone
+}
+
+// alive reports whether the target answers a CONNECT, in two tries.
+func (e *Engine) alive(ctx context.Context, i Item) bool {
+	for range 2 {
+		if _, err := observe(ctx, e.config.Target, e.config.Token+"alive", max(time.Second, e.config.Timing.Reply), i.Version); err == nil {
+			return true
+		}
+	}
+	return ctx.Err() != nil // an interrupted look says nothing
+}
+
+// survived judges whether the target lived through the item whose row this is, which ran in the given life. If it died,
+// it is started again where that can be done.
+func (e *Engine) survived(i Item, row reports.Row, life int) reports.Row {
+	h := &e.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	quiet := row.Verdict == reports.Pass || row.Verdict == reports.Skip || row.Verdict == reports.Behaviour || row.Verdict == reports.Warning
+	switch {
+	case h.life != life:
+		return died(row)
+	case quiet && !i.Hostile, row.OwnDefect, e.ctx.Err() != nil, e.alive(e.ctx, i):
+		return row
+	}
+	h.life++
+	if why := e.revive(); why != "" {
+		h.gone = why
+	}
+	if !i.Hostile {
+		return died(row)
+	}
+	// it ran alone, so this spec is what the target died of
+	const expected = "the target goes on serving others"
+	row.Verdict, row.Reason = reports.Fail, expected+" — it does not answer CONNECT any more"
+	row.Requirements = append(row.Requirements, reports.Requirement{
+		Verdict: reports.Fail, Text: expected, Expected: expected, Observed: "it does not answer CONNECT any more"})
+	return row
+}
+
+// revive starts a dead target again. It returns why that is not possible, or "".
+func (e *Engine) revive() string {
+	c, ok := e.config.Target.(Controller)
+	if !ok {
+		return "the target died, and a target of this kind cannot be started again"
+	}
+	if e.health.restart++; e.health.restart > maxRestarts {
+		return fmt.Sprintf("the target died more than %d times", maxRestarts)
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, time.Minute)
+	defer cancel()
+	_ = c.Kill(ctx) // it may be there and hang
+	if err := c.Start(ctx); err != nil {
+		return fmt.Sprintf("the target died and does not start again: %v", err)
+	}
+	return ""
+}
+
+// died makes a row undecided whose spec ran while the target died.
+func died(row reports.Row) reports.Row {
+	for i := range row.Requirements {
+		if row.Requirements[i].Verdict == reports.Fail {
+			row.Requirements[i].Verdict = reports.Inconclusive
+		}
+	}
+	row.BlockedBy = row.Reason
+	row.Verdict, row.Reason = reports.Inconclusive, "the target died while the spec ran"
+	row.Findings, row.Monitored = nil, nil
+	return row
+}

@@ -1,0 +1,127 @@
+package harness_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	. "github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/wire"
+	"github.com/mqttspec/mqttspec/reports"
+)
+
+// mortal is a target that dies of a PUBLISH to "poison".
+type mortal struct {
+	scripted
+	dead   atomic.Bool
+	starts atomic.Int32
+}
+
+func newMortal() *mortal {
+	m := &mortal{}
+	m.answer = func(p wire.Packet) []wire.Packet {
+		if publish, ok := p.(wire.Publish); ok && publish.Topic == "poison" {
+			m.dead.Store(true)
+			return []wire.Packet{nil}
+		}
+		return polite(p)
+	}
+	return m
+}
+
+func (m *mortal) Dial(ctx context.Context) (net.Conn, error) {
+	if m.dead.Load() {
+		return nil, errors.New("connection refused")
+	}
+	return m.scripted.Dial(ctx)
+}
+
+// reviving is a mortal that can be started again.
+type reviving struct{ *mortal }
+
+func (r reviving) Kill(context.Context) error    { return nil }
+func (r reviving) Pause(context.Context) error   { return nil }
+func (r reviving) Unpause(context.Context) error { return nil }
+func (r reviving) Start(context.Context) error {
+	r.dead.Store(false)
+	r.starts.Add(1)
+	return nil
+}
+
+// poison demands that the connection is closed, which a dying target does as well.
+func poison(ctx context.Context) {
+	c := Connect(ctx, Clean(ctx, "c"))
+	c.Send(ctx, wire.Publish{Topic: "poison"})
+	_, closed := c.ClosedWithin(ctx, time.Second)
+	Must(ctx, "MQTT-4.4.0-1", "the connection is closed", closed, BeTrue())
+}
+
+func live(ctx context.Context) {
+	c := Connect(ctx, Clean(ctx, "c"))
+	Must(ctx, "MQTT-4.4.0-1", "the target is there", c.Alive(ctx), BeTrue())
+}
+
+// rowsAgainst runs the specs of two sections, the second one hostile.
+func rowsAgainst(t *testing.T, target Target, specs, hostile []Definition) (rows map[string]reports.Row) {
+	t.Helper()
+	items, err := Compile([]Group{Section("Tests", specs...), Hostile(Section("Hostile tests", hostile...))}, wire.V5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows = map[string]reports.Row{}
+	synctest.Test(t, func(t *testing.T) {
+		e := Start(t.Context(), items, Config{Target: target, Timing: Timing{Reply: time.Second}}, EngineOptions{Quick: 1})
+		for _, row := range rowsOf(t, e, items) {
+			rows[row.ID] = row
+		}
+		target.Close()
+	})
+	return rows
+}
+
+func TestHostileSpecNamesWhatTheTargetDiedOf(t *testing.T) {
+	m := newMortal()
+	claims := V5("MQTT-4.4.0-1")
+	rows := rowsAgainst(t, reviving{m}, []Definition{Spec("A", "is there", claims, live)},
+		[]Definition{Spec("H1", "is poisoned", claims, poison), Spec("H2", "is there again", claims, live)})
+	if r := rows["H1"]; r.Verdict != reports.Fail || !strings.Contains(r.Reason, "does not answer CONNECT any more") {
+		t.Errorf("H1: %s %s", r.Verdict, r.Reason)
+	}
+	for _, id := range []string{"A", "H2"} {
+		if r := rows[id]; r.Verdict != reports.Pass {
+			t.Errorf("%s: %s %s", id, r.Verdict, r.Reason)
+		}
+	}
+	if n := m.starts.Load(); n != 1 {
+		t.Errorf("the target was started again %d times, want once", n)
+	}
+}
+
+func TestDeathDecidesNothing(t *testing.T) {
+	fails := func(ctx context.Context) {
+		c := Connect(ctx, Clean(ctx, "c"))
+		c.Send(ctx, wire.Publish{Topic: "poison"})
+		c.Closed(ctx)
+		Must(ctx, "MQTT-4.4.0-1", "something comes", false, BeTrue())
+	}
+	claims := V5("MQTT-4.4.0-1")
+	rows := rowsAgainst(t, newMortal(), []Definition{Spec("A", "fails as the target dies", claims, fails), Spec("B", "comes later", claims, live)}, nil)
+	if r := rows["A"]; r.Verdict != reports.Inconclusive || !strings.Contains(r.Reason, "died while the spec ran") {
+		t.Errorf("A: %s %s", r.Verdict, r.Reason)
+	}
+	for _, q := range rows["A"].Requirements {
+		if q.Verdict == reports.Fail {
+			t.Errorf("A still says that %s is broken", q.ID)
+		}
+	}
+	if r := rows["B"]; r.Verdict != reports.Inconclusive || !strings.Contains(r.Reason, "cannot be started again") {
+		t.Errorf("B: %s %s", r.Verdict, r.Reason)
+	}
+}
