@@ -48,7 +48,7 @@ func In(versions ...wire.Version) VirtualOption {
 
 // Test runs the specs against a broker written in Go, over in-memory connections and in virtual time: a week's session
 // expiry takes microseconds. Every spec has its own subtest and its own broker. A broken MUST and an undecided spec
-// fail the subtest; a broken SHOULD is logged.
+// fail the subtest; a broken SHOULD is logged. What the broker announces that it does not offer is skipped.
 func Test(t *testing.T, start Start, options ...VirtualOption) {
 	o := virtualOptions{versions: Versions}
 	for _, f := range options {
@@ -58,15 +58,22 @@ func Test(t *testing.T, start Start, options ...VirtualOption) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	seen, err := observe(t, start)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for n, i := range items {
 		if o.only != nil && !o.only(i) {
 			continue
 		}
 		t.Run(i.Key(), func(t *testing.T) {
+			if lack := seen.Lacks(i); lack != "" {
+				t.Skip(lack)
+			}
 			if i.Wait > time.Hour && !o.long {
 				t.Skipf("waits %s of virtual time; suites.Long() runs it", i.Wait)
 			}
-			report(t, Virtual(t, i, n, start))
+			report(t, virtual(t, i, n, start, seen))
 		})
 	}
 }
@@ -109,6 +116,28 @@ const stuck = 2 * time.Minute
 // Virtual runs one spec against a broker in a bubble of virtual time. A goroutine that outlives the broker is reported
 // as an inconclusive row that names the leak.
 func Virtual(t *testing.T, i harness.Item, number int, start Start) (row reports.Row) {
+	return virtual(t, i, number, start, harness.Capabilities{})
+}
+
+// observe asks a broker, in a bubble of its own, what it offers.
+func observe(t *testing.T, start Start) (seen harness.Capabilities, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		var target *memory
+		if target, err = open(t, start); err != nil {
+			return
+		}
+		seen, err = harness.Observe(context.Background(), target, "v", virtualTiming.Reply, Versions...)
+		if closing := target.Close(); err == nil {
+			err = closing
+		}
+		time.Sleep(drain)
+		synctest.Wait()
+	})
+	return seen, err
+}
+
+// virtual is [Virtual] with what was observed of the broker.
+func virtual(t *testing.T, i harness.Item, number int, start Start, seen harness.Capabilities) (row reports.Row) {
 	watchdog := time.AfterFunc(stuck, func() { sayStuck(i) })
 	defer watchdog.Stop()
 	defer func() {
@@ -123,7 +152,7 @@ func Virtual(t *testing.T, i harness.Item, number int, start Start) (row reports
 			row = reports.Row{Event: "end", ID: i.ID, Version: i.Version, Verdict: reports.Inconclusive, Reason: err.Error()}
 			return
 		}
-		row = harness.Run(context.Background(), i, number, harness.Config{Target: target, Timing: virtualTiming, Token: "v"})
+		row = harness.Run(context.Background(), i, number, harness.Config{Target: target, Timing: virtualTiming, Token: "v", Observed: seen})
 		if err := target.Close(); err != nil {
 			row.Verdict, row.Reason = reports.Inconclusive, err.Error()
 		}
