@@ -89,7 +89,7 @@ var CleanStart = Section("Clean Start and session identity",
 			c.PublishPacket(Owed(ctx, discarded), again)
 			Must(ctx, discarded, "a PUBLISH with the Packet Identifier of a discarded exchange is a new message",
 				string(c.Receive(Owed(ctx, discarded)).Payload), Equal("new"))
-		}),
+		}, Needs(QoS2)),
 
 	Spec("CS-05", "does not bring a discarded session back on the next Clean Start 0",
 		Both(V5("MQTT-3.1.2-4"), V311("MQTT-3.1.2-6")),
@@ -101,7 +101,7 @@ var CleanStart = Section("Clean Start and session identity",
 			fresh.CleanStart = true
 			Connect(ctx, fresh).Disconnect(ctx)
 			nothingOld(ctx, Connect(ctx, me), topic, discarded)
-		}),
+		}, Needs(QoS2)),
 
 	Spec("CS-06", "keeps a session that began with Clean Start 1 and has a Session Expiry Interval",
 		V5("MQTT-3.1.2-23", "MQTT-3.2.2-3", "MQTT-3.1.2-5"),
@@ -226,7 +226,7 @@ var CleanStart = Section("Clean Start and session identity",
 			c = Connect(ctx, me)
 			p.Dup = true
 			c.PublishPacket(ctx, p)
-			publishOnce(ctx, topic, "sentinel")
+			c.Publish(ctx, topic, "sentinel", q2) // only messages of one client have an order
 			deduplicated := Twin("MQTT-4.3.3-10 MQTT-3.1.2-5", "MQTT-4.3.3-2 MQTT-3.1.2-4")
 			Must(ctx, deduplicated, "the message that was sent twice under one Packet Identifier is delivered once",
 				Payloads(witness.ReceiveUntil(ctx, "sentinel")), Equal([]string{"once", "sentinel"}))
@@ -237,14 +237,15 @@ var CleanStart = Section("Clean Start and session identity",
 		Both(V5("MQTT-3.1.3-6", "MQTT-3.1.3-7", "MQTT-3.2.2-16"), V311("MQTT-3.1.3-6")),
 		func(ctx context.Context) {
 			a, b := Open(ctx, "a"), Open(ctx, "b")
-			first := a.Handshake(ctx, wire.Connect{CleanStart: true})
+			a.Send(ctx, wire.Connect{CleanStart: true})
+			first, o := Try[wire.Connack](ctx, a, Timings(ctx).Reply)
+			Step(ctx, "CONNECT is answered, or the Network Connection closed", o, Not(Equal(Silent)))
+			// to accept it is the target's choice, and in 5.0 it may refuse without CONNACK
+			SkipIf(ctx, o == Ended, "the server refuses a client without Client Identifier: it closes the Network Connection")
+			answer := first.ReasonCode.Name(wire.CONNACK, Version(ctx))
+			SkipIf(ctx, first.ReasonCode != wire.Success, "the server refuses a client without Client Identifier: "+answer)
+			Record(ctx, "CONNECT with an empty Client Identifier", answer)
 			second := b.Handshake(ctx, wire.Connect{CleanStart: true})
-			Record(ctx, "CONNECT with an empty Client Identifier", first.ReasonCode.Name(wire.CONNACK, Version(ctx)))
-			if first.ReasonCode != wire.Success {
-				_, closed := a.ClosedWithin(ctx, Timings(ctx).Reply)
-				Must(ctx, Twin("MQTT-3.1.3-6", "MQTT-3.1.3-6"), "a client that is refused is disconnected", closed, BeTrue())
-				return
-			}
 			Must(ctx, Twin("MQTT-3.1.3-6", "MQTT-3.1.3-6"), "two clients without Client Identifier are connected side by side",
 				second.ReasonCode == wire.Success && a.Alive(ctx) && b.Alive(ctx), BeTrue())
 			if Version(ctx) == wire.V311 {
@@ -268,7 +269,7 @@ var CleanStart = Section("Clean Start and session identity",
 			Must(ctx, "MQTT-3.1.3-8", "the Network Connection is closed", closed, BeTrue())
 		}),
 
-	Spec("CS-21", "accepts Client Identifiers of 1 and of 23 letters and digits and keeps apart those that differ in case or length",
+	Spec("CS-21", "accepts Client Identifiers of 23 letters and digits and keeps apart those that differ in case or length",
 		Both(V5("MQTT-3.1.3-5", "MQTT-3.1.3-2"), V311("MQTT-3.1.3-5", "MQTT-3.1.3-2")),
 		func(ctx context.Context) {
 			accepted, apart := Owed(ctx, Twin("MQTT-3.1.3-5", "MQTT-3.1.3-5")), Twin("MQTT-3.1.3-2", "MQTT-3.1.3-2")
@@ -280,9 +281,13 @@ var CleanStart = Section("Clean Start and session identity",
 			}
 			for _, extra := range []string{"1", "2"} { // beyond 23 a server may refuse
 				c := Open(ctx, "beyond")
-				if a := c.Handshake(ctx, wire.Connect{ClientID: long + extra, CleanStart: true}); a.ReasonCode == wire.Success {
+				c.Send(ctx, wire.Connect{ClientID: long + extra, CleanStart: true})
+				switch a, o := Try[wire.Connack](ctx, c, Timings(ctx).Reply); {
+				case o != Arrived:
+					Record(ctx, "Client Identifier of 24 characters", o.String())
+				case a.ReasonCode == wire.Success:
 					cs = append(cs, c)
-				} else {
+				default:
 					Record(ctx, "Client Identifier of 24 characters", a.ReasonCode.Name(wire.CONNACK, Version(ctx)))
 				}
 			}

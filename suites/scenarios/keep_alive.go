@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/gomega"
@@ -24,8 +25,8 @@ var KeepAlive = Section("Keep Alive",
 			// The target gets the last packet after this moment, so our own delay cannot make it seem early.
 			start := time.Now()
 			c.Ping(ctx)
-			_, closed := c.ClosedWithin(ctx, ka*3)
-			Must(ctx, silence, "the Network Connection is closed by three times the Keep Alive of "+ka.String(), closed, BeTrue())
+			_, closed := c.ClosedWithin(ctx, closedBy(ka))
+			Must(ctx, silence, fmt.Sprintf("a silent link with a Keep Alive of %s is closed within %s", ka, closedBy(ka)), closed, BeTrue())
 			ShouldBetween(ctx, silence, "it is closed", time.Since(start), ka*3/2, ka*3/2+max(5*second, ka/2))
 			if Version(ctx) == wire.V5 {
 				d, o := Try[wire.Disconnect](ctx, c, 0)
@@ -35,17 +36,17 @@ var KeepAlive = Section("Keep Alive",
 
 	Spec("KA-02", "keeps a link on which PINGREQ comes within one and a half times the Keep Alive", keptAlive,
 		func(ctx context.Context) {
-			c, ka := alive(ctx, "me", 2)
-			late, _ := alive(ctx, "late", 2)
 			Together(ctx,
 				func() {
+					c, ka := alive(ctx, "me", 2)
 					active(ctx, c, ka, func() { c.Send(ctx, wire.Pingreq{}) })
 				},
 				func() {
+					late, ka := alive(ctx, "late", 2)
 					for range 3 {
+						late.Send(ctx, wire.Pingreq{})
 						_, closed := late.ClosedWithin(ctx, ka*12/10)
 						Should(ctx, "", "a client that pings after 1.2 times its Keep Alive stays connected", closed, BeFalse())
-						late.Send(ctx, wire.Pingreq{})
 					}
 				})
 		}, Waits(8*second)),
@@ -60,11 +61,16 @@ var KeepAlive = Section("Keep Alive",
 
 	Spec("KA-03-PUBACK", "counts a PUBACK as a sign of life", keptAlive,
 		func(ctx context.Context) {
-			c, ka := alive(ctx, "me", 2)
-			c.Subscribe(ctx, Topic(ctx, "a"), q1)
 			p := Connect(ctx, Clean(ctx, "pub"))
-			active(ctx, c, ka, func() {
+			c, ka := alive(ctx, "me", 2)
+			c.Send(ctx, wire.Pingreq{})
+			c.Subscribe(ctx, Topic(ctx, "a"), q1)
+			for range signs { // so that all that is left to send is PUBACK
+				c.Send(ctx, wire.Pingreq{})
 				p.Publish(ctx, Topic(ctx, "a"), "to be acknowledged", q1)
+			}
+			c.Ping(ctx)
+			active(ctx, c, ka, func() {
 				c.Receive(ctx)
 			})
 		}, Waits(8*second)),
@@ -73,17 +79,20 @@ var KeepAlive = Section("Keep Alive",
 		func(ctx context.Context) {
 			c, ka := alive(ctx, "me", 2)
 			active(ctx, c, ka, func() {
-				c.Subscribe(ctx, Topic(ctx, "a"), q0)
+				c.Send(ctx, wire.Subscribe{PacketID: c.NewID(), Subscriptions: []wire.Subscription{{Filter: Topic(ctx, "a")}}})
 			})
+			for range signs {
+				Next[wire.Suback](ctx, c)
+			}
 		}, Waits(8*second)),
 
 	Spec("KA-04", "does not take what it sends itself for a sign of life", keptAlive,
 		func(ctx context.Context) {
+			p := Connect(ctx, Clean(ctx, "pub"))
 			c, ka := alive(ctx, "me", 2)
 			c.Subscribe(ctx, Topic(ctx, "a"), q0)
-			p := Connect(ctx, Clean(ctx, "pub"))
 			start := time.Now()
-			for time.Since(start) < ka*3 {
+			for time.Since(start) < closedBy(ka) {
 				p.Publish(ctx, Topic(ctx, "a"), "to a silent client", q0)
 				if _, closed := c.ClosedWithin(ctx, ka/4); closed {
 					break
@@ -92,7 +101,7 @@ var KeepAlive = Section("Keep Alive",
 			_, closed := c.ClosedWithin(ctx, 0)
 			_, o := c.TryPublish(ctx, 0)
 			Step(ctx, "messages did come to the silent client", o, Equal(Arrived))
-			Must(ctx, silence, "the silent client is given up by three times its Keep Alive of "+ka.String(), closed, BeTrue())
+			Must(ctx, silence, fmt.Sprintf("a silent client with a Keep Alive of %s is given up within %s", ka, closedBy(ka)), closed, BeTrue())
 		}, Waits(3*second)),
 
 	Spec("KA-06", "does not close a silent link whose Keep Alive is 0", Both(V5("U5-045"), V311("U3-001")),
@@ -110,8 +119,11 @@ var KeepAlive = Section("Keep Alive",
 			me := Clean(ctx, "me")
 			me.KeepAlive = 65535
 			c := Connect(ctx, me)
+			ka := c.KeepAlive(65535)
+			SkipIf(ctx, ka < 20*second, "the server replaced a Keep Alive of 65,535 s by "+ka.String())
 			_, closed := c.ClosedWithin(ctx, 20*second)
-			Must(ctx, silence, "a client with a Keep Alive of 65,535 s is still connected after 20 s", closed, BeFalse())
+			// a server may disconnect a client that it takes for inactive at any time
+			Should(ctx, silence, "a client with a Keep Alive of 65,535 s is still connected after 20 s", closed, BeFalse())
 		}, Waits(20*second)),
 )
 
@@ -126,13 +138,22 @@ func alive(ctx context.Context, name string, seconds uint16) (*Client, time.Dura
 	return c, ka
 }
 
+// signs is how many signs of life an active client gives.
+const signs = 6
+
 // active sends a sign of life every 0.7 of a Keep Alive for more than three of them, and demands that the client stays
 // connected.
 func active(ctx context.Context, c *Client, ka time.Duration, sign func()) {
-	for range 5 {
-		_, closed := c.ClosedWithin(ctx, ka*7/10)
-		Must(ctx, silence, "a client that sends within its Keep Alive of "+ka.String()+" stays connected", closed, BeFalse())
+	last := time.Now() // before the last sign but one
+	for range signs {
+		began := time.Now()
 		sign()
+		_, closed := c.ClosedWithin(ctx, ka*7/10)
+		if closed {
+			inTime(ctx, last, ka*3/2, "the end of the link is seen")
+		}
+		last = began
+		Must(ctx, silence, "a client that sends within its Keep Alive of "+ka.String()+" stays connected", closed, BeFalse())
 	}
 }
 

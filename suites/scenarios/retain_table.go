@@ -176,7 +176,9 @@ func repeatInTheFlow(ctx context.Context) {
 func resumeWithoutSubscribe(ctx context.Context, handling wire.RetainHandling, id string) {
 	me, topic := Persistent(ctx, "me", 300), Topic(ctx, "a")
 	keep(ctx, topic, "kept", q1)
-	retainedIs(ctx, topic, "kept")
+	if handling == wire.NoRetained {
+		retainedIs(ctx, topic, "kept")
+	}
 	c := lateSubscriber(ctx, "", me)
 	c.Subscribe(ctx, topic, q1, RetainHandling(handling))
 	if handling != wire.NoRetained {
@@ -185,7 +187,18 @@ func resumeWithoutSubscribe(ctx context.Context, handling wire.RetainHandling, i
 	c.Disconnect(ctx)
 	c = lateSubscriber(ctx, "", me)
 	Step(ctx, "the session is resumed", c.Connack.SessionPresent, BeTrue())
-	Must(ctx, id, "a resumed session gets no retained message by the subscription that it has", Payloads(c.rest(ctx, topic)), BeEmpty())
+	const none = "a resumed session gets no retained message by the subscription that it has"
+	got := c.rest(ctx, topic)
+	if handling != wire.SendRetained {
+		Must(ctx, id, none, Payloads(got), BeEmpty())
+		return
+	}
+	if Version(ctx) == wire.V311 {
+		flagged := slices.ContainsFunc(got, func(p wire.Publish) bool { return p.Retain })
+		Must(ctx, "MQTT-3.3.1-9", "what comes for a subscription that the session has is not marked as retained", flagged, BeFalse())
+	}
+	// retained messages belong to SUBSCRIBE, but no statement of 5.0 forbids to send them again
+	Should(ctx, "", none, Payloads(got), BeEmpty())
 }
 
 // eachFlag publishes to the topic "a" at QoS 0 and 1 with and without RETAIN and has each message judged.
@@ -333,8 +346,8 @@ func retainedProperties(ctx context.Context) {
 	for id, property := range given {
 		Must(ctx, id, fmt.Sprintf("the retained message has its %v", property.ID), p.Properties.All(property.ID), Equal(wire.Properties{property}))
 	}
-	Must(ctx, "MQTT-3.3.2-17", "the retained message has all its User Properties", p.Properties.All(wire.PropUserProperty), ConsistOf(pairs))
-	Must(ctx, "MQTT-3.3.2-18", "its User Properties keep their order", p.Properties.All(wire.PropUserProperty), Equal(pairs))
+	Must(ctx, "MQTT-3.3.2-17", "the retained message has all its User Properties", pairsOf(p.Properties, pairs), ConsistOf(pairs))
+	Must(ctx, "MQTT-3.3.2-18", "its User Properties keep their order", pairsOf(p.Properties, pairs), Equal(pairs))
 }
 
 // updateCutBeforePuback replaces a retained message; the link is cut on the PUBACK, and the client sends it again.

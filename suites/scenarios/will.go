@@ -70,8 +70,10 @@ const phases = 5
 // under statement id that each Will comes once when d has passed.
 func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Duration, leave func(*Client)) {
 	w := watch(ctx)
-	w.Subscribe(ctx, Topic(ctx, "will/+"), q1)
 	var left [phases]time.Time
+	for i := range left {
+		w.Subscribe(ctx, Topic(ctx, fmt.Sprint("will/", i)), q1)
+	}
 	for i := range left {
 		me := Persistent(ctx, fmt.Sprint("me", i), expiry)
 		me.Will = will(ctx, 1, wire.WillDelayInterval(delay))
@@ -85,14 +87,14 @@ func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Dur
 	}
 	came := map[int]bool{}
 	for range left {
-		p, o := w.TryPublish(ctx, d+grace+Timings(ctx).Slack)
+		p, at, o := w.TimedPublish(ctx, d+grace+Timings(ctx).Slack)
 		Must(ctx, id, "every Will is published", o, Equal(Arrived))
 		w.Acknowledge(ctx, p)
 		i, err := strconv.Atoi(strings.TrimPrefix(p.Topic, Topic(ctx, "will/")))
 		Step(ctx, "what comes is a Will on its topic: "+p.Topic, err == nil && i < phases, BeTrue())
 		Must(ctx, id, "every Will is published once", came[i], BeFalse())
 		came[i] = true
-		after := time.Since(left[i])
+		after := at.Sub(left[i])
 		MustBetween(ctx, id, "the Will comes", after, d-early, d+grace+Timings(ctx).Slack)
 		ShouldBetween(ctx, "", "the Will is punctual", after, d-early, d+grace)
 	}
@@ -150,15 +152,20 @@ func willQoS(ctx context.Context) {
 	Step(ctx, "the session is resumed", back.Connack.SessionPresent, BeTrue())
 	publishOnce(ctx, Topic(ctx, "will"), "sentinel")
 	var kept []wire.QoS
-	for _, p := range back.ReceiveUntil(ctx, "sentinel") {
-		if string(p.Payload) == "gone" {
+	// messages of different QoS and from different clients have no order: the sentinel may come before the Wills
+	for sentinel := false; !sentinel || len(kept) < 2; {
+		p, o := back.TryPublish(ctx, Timings(ctx).Reply)
+		if o != Arrived {
+			break
+		}
+		back.Acknowledge(ctx, p)
+		sentinel = sentinel || string(p.Payload) == "sentinel"
+		if string(p.Payload) == "gone" && p.QoS > q0 { // a Will of QoS 0 may be queued or not
 			kept = append(kept, p.QoS)
 		}
 	}
 	slices.Sort(kept)
-	// a Will of QoS 0 may be queued or not
-	Must(ctx, stored, "the offline client gets the Wills of QoS 1 and QoS 2",
-		slices.DeleteFunc(kept, func(q wire.QoS) bool { return q == q0 }), Equal([]wire.QoS{min(q1, most), min(q2, most)}))
+	Must(ctx, stored, "the offline client gets the Wills of QoS 1 and QoS 2", kept, Equal([]wire.QoS{min(q1, most), min(q2, most)}))
 }
 
 // willProperties gives a Will every property that a message can have.
@@ -169,6 +176,7 @@ func willProperties(ctx context.Context) {
 		wire.ResponseTopic(Topic(ctx, "answer")), wire.CorrelationData("\x00\xff\x01"),
 	}
 	w, c := withWill(ctx, will(ctx, 1, given.With(pairs...)...), 0)
+	dropped := time.Now()
 	c.Drop(ctx)
 	p := w.ReceivePublish(ctx)
 	Step(ctx, "what comes is the Will", string(p.Payload), Equal("gone"))
@@ -185,17 +193,17 @@ func willProperties(ctx context.Context) {
 		want, _ := given.Get(one.id)
 		Must(ctx, one.statement, fmt.Sprintf("the Will has its %v", one.id), got.All(one.id), Equal(wire.Properties{want}))
 	}
+	least := 59 - uint32(time.Since(dropped)/time.Second)
 	Must(ctx, "MQTT-3.3.2-6", "the Will has its Message Expiry Interval, just begun",
-		got.Int(wire.PropMessageExpiryInterval, 0), BeNumerically("~", 60, 1))
-	Must(ctx, "MQTT-3.3.2-17", "the Will has all its User Properties", got.All(wire.PropUserProperty), ConsistOf(pairs))
-	Must(ctx, "MQTT-3.3.2-18", "a message's User Properties keep their order", got.All(wire.PropUserProperty), Equal(pairs))
-	Must(ctx, "MQTT-3.1.3-10", "the Will's User Properties keep their order", got.All(wire.PropUserProperty), Equal(pairs))
+		got.Int(wire.PropMessageExpiryInterval, 0), And(BeNumerically(">=", least), BeNumerically("<=", 60)))
+	Must(ctx, "MQTT-3.3.2-17", "the Will has all its User Properties", pairsOf(got, pairs), ConsistOf(pairs))
+	Must(ctx, "MQTT-3.3.2-18", "a message's User Properties keep their order", pairsOf(got, pairs), Equal(pairs))
+	Must(ctx, "MQTT-3.1.3-10", "the Will's User Properties keep their order", pairsOf(got, pairs), Equal(pairs))
 }
 
 // willTakeover takes over connections with every mixture of Will Delay Interval, session end and Clean Start.
 func willTakeover(ctx context.Context) {
 	w := watch(ctx)
-	w.Subscribe(ctx, Topic(ctx, "will/+"), q1)
 	var must, mustNot []string
 	open := map[string]bool{}
 	for _, delay := range []uint32{0, 4} {
@@ -204,6 +212,7 @@ func willTakeover(ctx context.Context) {
 				name := fmt.Sprintf("d%dc%te%d", delay, clean, expiry)[:6] + fmt.Sprint(expiry)
 				me := Persistent(ctx, name, expiry)
 				me.Will = &wire.Will{Topic: Topic(ctx, "will/"+name), QoS: q1, Payload: []byte(name), Properties: wire.Properties{wire.WillDelayInterval(delay)}}
+				w.Subscribe(ctx, me.Will.Topic, q1)
 				old := Connect(ctx, me)
 				next := me
 				next.Will, next.CleanStart = nil, clean
@@ -221,7 +230,6 @@ func willTakeover(ctx context.Context) {
 		}
 	}
 	Wait(ctx, 5*second)
-	publishOnce(ctx, Topic(ctx, "will/sentinel"), "sentinel")
 	publishOnce(ctx, Topic(ctx, "will"), "end")
 	times := map[string]int{}
 	for _, p := range w.ReceiveUntil(ctx, "end") {
@@ -235,7 +243,9 @@ func willTakeover(ctx context.Context) {
 		Must(ctx, "MQTT-3.1.3-9", "the Will "+name+" is not published: its session went on within its delay", times[name], Equal(0))
 	}
 	for name := range open {
-		// 3.1.2.5 ends such a session with its link, a comment in 3.1.4 wants no Will at Clean Start 0: both are read
+		// 3.1.2.5 ends such a session with its link, and a comment in 3.1.4 says so of the takeover; but to whoever takes the
+		// new connection for one to the same session, MQTT-3.1.3-9 forbids the Will
 		Record(ctx, "Will with delay and without session expiry at a takeover with Clean Start 0", fmt.Sprintf("published %d times", times[name]))
+		Should(ctx, "", "the Will "+name+" is published once: its session ended with its link", times[name], Equal(1))
 	}
 }
