@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -118,14 +120,16 @@ func TestParseRule(t *testing.T) {
 type posted struct{ path, contentType, header, body string }
 
 // server is an HTTP server in memory that answers after a delay.
-func server(t *testing.T, delay func(n int) time.Duration) (client *http.Client, requests *[]posted) {
+func server(t *testing.T, delay func(n int) time.Duration) (client *http.Client, requests func() []posted) {
 	l := memnet.Listen()
-	requests = &[]posted{}
-	n := 0
+	var mu sync.Mutex
+	var all []posted
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		*requests = append(*requests, posted{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Key"), string(body)})
-		n++
+		mu.Lock()
+		all = append(all, posted{r.Method + " " + r.URL.RequestURI(), r.Header.Get("Content-Type"), r.Header.Get("Key"), string(body)})
+		n := len(all)
+		mu.Unlock()
 		select {
 		case <-time.After(delay(n)):
 		case <-r.Context().Done():
@@ -136,7 +140,11 @@ func server(t *testing.T, delay func(n int) time.Duration) (client *http.Client,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) },
 	}
 	t.Cleanup(func() { s.Close(); transport.CloseIdleConnections() })
-	return &http.Client{Transport: transport}, requests
+	return &http.Client{Transport: transport}, func() []posted {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
 }
 
 func TestWebhook(t *testing.T) {
@@ -163,7 +171,7 @@ func TestWebhook(t *testing.T) {
 		}
 		time.Sleep(3*time.Second - 1)
 		synctest.Wait()
-		if n := len(*requests); n != 2 {
+		if n := len(requests()); n != 2 {
 			t.Errorf("%d requests while the second is unanswered, want 2", n)
 		}
 		time.Sleep(1)
@@ -173,8 +181,8 @@ func TestWebhook(t *testing.T) {
 			{"POST /in/slow?who=c", "application/octet-stream", "k", "no JSON"},
 			{"POST /in/third?who=c", "application/json", "k", "1"},
 		}
-		if !reflect.DeepEqual(*requests, want) {
-			t.Errorf("got  %q\nwant %q", *requests, want)
+		if got := requests(); !reflect.DeepEqual(got, want) {
+			t.Errorf("got  %q\nwant %q", got, want)
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -203,7 +211,7 @@ func TestWebhookQueue(t *testing.T) {
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("Close has waited %v", waited)
 		}
-		if n := len(*requests); n != 1 {
+		if n := len(requests()); n != 1 {
 			t.Errorf("%d requests, want 1", n)
 		}
 	})
