@@ -275,6 +275,20 @@ func Parse(source []byte, l Library) (Plan, error) {
 	return p, v.err
 }
 
+// ParseInstruction reads a single instruction, as [Bench.Do] takes it, from YAML or JSON.
+func ParseInstruction(source []byte) (Instruction, error) {
+	var in Instruction
+	if err := yaml.UnmarshalWithOptions(source, &in, yaml.Strict()); err != nil {
+		return in, fmt.Errorf("%s", strings.TrimSpace(yaml.FormatError(err, false, false)))
+	}
+	v := validator{source: source, names: map[string]bool{}}
+	v.instruction("$", in)
+	if v.err == nil && (in.Online != nil || in.Await != nil || in.Expect != nil || in.Check != nil || in.Wait != nil || in.Repeat != nil) {
+		v.fail("$", "%s is for plans", in.members()[0])
+	}
+	return in, v.err
+}
+
 // validator finds the first thing that a plan says and no engine can do.
 type validator struct {
 	source []byte
