@@ -19,7 +19,7 @@ import (
 func newListCommand() *cobra.Command {
 	list := &cobra.Command{
 		Use:   "list",
-		Short: "List what this program knows: specs, requirements, targets, defects, tolerances, faults",
+		Short: "List what this program knows: specs, requirements, targets, defects, tolerances, faults, plans",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -33,6 +33,7 @@ func newListCommand() *cobra.Command {
 		{"defects", "The defects that the reference broker can have", listDefects},
 		{"tolerances", "The choices that the reference broker can make within the standard", listTolerances},
 		{"faults", "The language of netfault --fault", listFaults},
+		{"plans", "What device --plan takes", listPlans},
 	} {
 		sub := &cobra.Command{Use: l.name, Short: l.short, Args: cobra.NoArgs}
 		asJSON := sub.Flags().Bool("json", false, "print JSON")

@@ -75,7 +75,7 @@ Every flag can also be given as MQTTSPEC_<FLAG> in the environment or in mqttspe
 		return usagef("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(newRunCommand(), newBrokerCommand(), newNetfaultCommand(), newListCommand(), newExplainCommand(),
-		newReportCommand(), newDoctorCommand(), newVersionCommand())
+		newReportCommand(), newDeviceCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 
