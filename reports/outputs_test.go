@@ -372,3 +372,23 @@ func TestCommandsSurviveAShell(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+// TestRerun looks at the command that is shown beside a failure: it must get into the target again, and show no secret.
+func TestRerun(t *testing.T) {
+	spec := SpecResult{SpecInfo: SpecInfo{ID: "A", Version: wire.V5}, Target: "tls://broker.example"}
+	for _, c := range []struct {
+		name      string
+		arguments []string
+		want      string
+	}{
+		{"nothing more", []string{"run", "--repeat=3", "--out=a b", "--format=json"}, "mqttspec run --target tls://broker.example --only A --mqtt 5"},
+		{
+			"access", []string{"run", "--username=me too", "--password=***", "--ca=ca.pem", "--insecure", "--reply=2s"},
+			`mqttspec run --target tls://broker.example --only A --mqtt 5 '--username=me too' --ca=ca.pem --insecure --reply=2s --password "$MQTTSPEC_PASSWORD"`,
+		},
+	} {
+		if got := rerun(spec, RunInfo{Arguments: c.arguments}); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -76,7 +77,11 @@ func flagOf(v wire.Version) string {
 // longWait is the wait above which a spec runs with --long only.
 const longWait = 9 * time.Second
 
-// rerun returns the command that runs one spec again in the way of this run.
+// access are the flags without which a target may not let anybody in, or may be judged by other times.
+var access = []string{"username", "ca", "cert", "key", "server-name", "insecure", "reply", "slack", "quiet"}
+
+// rerun returns the command that runs one spec again in the way of this run. A password is in no report: the command
+// takes it from where it is best given.
 func rerun(s SpecResult, run RunInfo) string {
 	words := []string{"mqttspec", "run"}
 	if s.Target != "" {
@@ -89,7 +94,17 @@ func rerun(s SpecResult, run RunInfo) string {
 	if run.Seed != 0 {
 		words = append(words, "--seed", strconv.FormatInt(run.Seed, 10))
 	}
-	return command(words)
+	password := ""
+	for _, argument := range run.Arguments {
+		name, _, _ := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
+		switch {
+		case slices.Contains(access, name):
+			words = append(words, argument)
+		case name == "password":
+			password = ` --password "$MQTTSPEC_PASSWORD"`
+		}
+	}
+	return command(words) + password
 }
 
 // command writes words so that a POSIX shell reads them back.
