@@ -130,7 +130,7 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	b, err := wire.ReadFrame(conn, 1<<20)
 	var timeout net.Error
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout() && len(b) == 0:
 		return a, fmt.Errorf("%w: no answer to CONNECT within %s", ErrNotMQTT, 3*reply)
 	case err != nil && len(b) == 0:
 		if how, text := howEnded(err); how == trace.Error {
@@ -139,12 +139,15 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 		}
 		return a, errClosedUnanswered
 	case err != nil:
-		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b)
+		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b[:min(len(b), 40)])
 	}
 	p, err := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(b)
 	answer, ok := p.(wire.Connack)
-	if !ok {
-		return a, fmt.Errorf("%w: it answered CONNECT with %q (%v)", ErrNotMQTT, b[:min(len(b), 40)], err)
+	switch {
+	case !ok && err != nil:
+		return a, fmt.Errorf("%w: it answered CONNECT with %q (%w)", ErrNotMQTT, b[:min(len(b), 40)], err)
+	case !ok:
+		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b[:min(len(b), 40)])
 	}
 	conn.Write(wire.Bytes(wire.Disconnect{}, v))
 	return answer, nil
