@@ -60,7 +60,7 @@ type conn struct {
 type output struct {
 	bytes []byte
 	due   time.Time
-	then  func() // called when it has been written, with the client's mu held
+	then  func() // called when it is about to be written, with the client's mu held
 	end   string // "close" or "reset", after the bytes
 }
 
@@ -352,6 +352,9 @@ func (n *conn) write() {
 		}
 		o, slice := n.out[0], c.slice
 		n.out = n.out[1:]
+		if o.then != nil {
+			o.then() // before the device can answer
+		}
 		c.mu.Unlock()
 		if len(o.bytes) > 0 {
 			n.record(o.bytes)
@@ -360,14 +363,10 @@ func (n *conn) write() {
 		if o.end != "" {
 			n.hangUp(o.end)
 		}
-		c.mu.Lock()
-		if o.then != nil {
-			o.then()
-		}
 		if o.end != "" {
-			c.mu.Unlock()
 			return
 		}
+		c.mu.Lock()
 	}
 }
 
@@ -431,6 +430,11 @@ func (n *conn) ended(rest []byte, err error) {
 	}
 	how, text := howEnded(err)
 	n.log(trace.Event{Kind: trace.Close, Dir: trace.ToServer, How: how, Text: text})
+	c := n.client
+	c.mu.Lock()
+	ours := n.ending // before the broker learns of it: what it ends then is no longer our doing
+	n.ending = true
+	c.mu.Unlock()
 	if n.server != nil {
 		if how == trace.FIN {
 			memnet.CloseWrite(n.server)
@@ -438,11 +442,9 @@ func (n *conn) ended(rest []byte, err error) {
 			memnet.Abort(n.server)
 		}
 	}
-	c := n.client
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ours := n.ending
-	n.ending, n.online, n.over = true, false, true
+	n.online, n.over = false, true
 	n.wake.Broadcast()
 	for i, other := range c.conns {
 		if other == n {

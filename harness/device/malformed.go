@@ -47,6 +47,7 @@ var wrongs = []wrong{
 	{"publish-alias-0", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.TopicAlias(0)}})},
 	{"publish-alias-above-maximum", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.TopicAlias(65535)}})},
 	{"publish-alias-unknown", wire.V5, packet(wire.Publish{Properties: wire.Properties{wire.TopicAlias(1)}})},
+	{"publish-subscription-id-0", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.SubscriptionIdentifier(0)}})},
 	{"pubrel-flags", 0, raw(0x60, 0x02, 0x00, 0x01)},
 	{"puback-code-unknown", wire.V5, raw(0x40, 0x03, 0x00, 0x01, 0x42)},
 	{"auth-unasked", wire.V5, packet(wire.Auth{ReasonCode: wire.ContinueAuthentication, Properties: wire.Properties{wire.AuthenticationMethod("x")}})},

@@ -270,13 +270,13 @@ var defects = []defect{
 	{name: "no-pingreq", breaks: v5("MQTT-3.1.2-20")},
 	{name: "no-pingreq-3.1.1", breaks: v3("MQTT-3.1.2-23"), who: old},
 	{name: "server-keep-alive-ignored", breaks: v5("MQTT-3.1.2-21", "MQTT-3.2.2-21")},
-	{name: "missing-pingresp-overlooked", breaks: []string{"DV-14"}},
+	{name: "missing-pingresp-overlooked", breaks: v5("U5-048")},
 	{name: "reconnects-at-once", breaks: []string{"DV-02", "DV-04"}},
 	{name: "reconnects-at-constant-pace", breaks: []string{"DV-02", "DV-03a"}},
 	{name: "reconnects-without-jitter", breaks: []string{"DV-02"}},
 	{name: "fights-for-its-session", breaks: []string{"DV-22b"}},
 	{name: "stays-after-server-disconnect", breaks: []string{"DV-42"}},
-	{name: "malformed-packets-overlooked", breaks: []string{"DV-17"}},
+	{name: "malformed-packets-overlooked", breaks: v5("U5-049")},
 	{name: "malformed-packets-overlooked-3.1.1", breaks: v3("MQTT-4.8.0-1"), who: old},
 }
 
