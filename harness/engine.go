@@ -64,11 +64,13 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		e.slots = make(chan struct{}, o.Parallel)
 	}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
-	var waiting, quick, own, alone []numbered
+	var waiting, quick, own, alone, hostile []numbered
 	for n, i := range items {
 		e.outcomes[i.Key()] = &outcome{done: make(chan struct{})}
-		switch job := (numbered{i, n}); {
-		case i.Volume || i.Hostile:
+		switch job := (numbered{Item: i, number: n}); {
+		case i.Hostile:
+			hostile = append(hostile, job)
+		case i.Volume:
 			alone = append(alone, job)
 		case i.Own:
 			own = append(own, job)
@@ -89,28 +91,35 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		wg.Go(func() { e.drive(own, o.Instances) })
 		wg.Wait()
 		e.drive(alone, 1)
+		e.endure(hostile)
 	}()
 	return e
 }
 
 type numbered struct {
 	Item
-	number int
+	number  int
+	company bool // it runs beside hostile specs: whether the target lives is asked when all of them have ended
 }
 
-// drive runs the jobs in order, at most width of them at a time, and returns when all have ended.
+// drive runs the jobs in order, at most width of them at a time, and returns when all have their rows.
 func (e *Engine) drive(jobs []numbered, width int) {
+	e.each(jobs, width, func(n int, row reports.Row) { e.settle(jobs[n].Item, row) })
+}
+
+// each runs the jobs in order, at most width of them at a time, gives each row to done and returns when all have ended.
+func (e *Engine) each(jobs []numbered, width int, done func(n int, row reports.Row)) {
 	slots := make(chan struct{}, width)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for _, job := range jobs {
+	for n, job := range jobs {
 		if !e.take(slots) {
-			e.settle(job.Item, e.unstarted(job.Item))
+			done(n, e.unstarted(job.Item))
 			continue
 		}
 		if !e.take(e.slots) {
 			<-slots
-			e.settle(job.Item, e.unstarted(job.Item))
+			done(n, e.unstarted(job.Item))
 			continue
 		}
 		wg.Go(func() {
@@ -120,7 +129,7 @@ func (e *Engine) drive(jobs []numbered, width int) {
 					<-e.slots
 				}
 			}()
-			e.settle(job.Item, e.guarded(job))
+			done(n, e.guarded(job))
 		})
 	}
 }
@@ -207,7 +216,11 @@ func (e *Engine) one(job numbered) reports.Row {
 	if gone != "" {
 		return e.unrun(job.Item, reports.Inconclusive, "not started: "+gone)
 	}
-	return e.survived(job.Item, Run(e.ctx, job.Item, job.number, config), life)
+	row := Run(e.ctx, job.Item, job.number, config)
+	if job.company {
+		return row
+	}
+	return e.survived(job.Item, row, life)
 }
 
 // Outcome waits for the row of an item. It may be asked again.

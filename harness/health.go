@@ -3,6 +3,7 @@ package harness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -64,6 +65,56 @@ func (e *Engine) survived(i Item, row reports.Row, life int) reports.Row {
 	row.Requirements = append(row.Requirements, reports.Requirement{
 		Verdict: reports.Fail, Text: expected, Expected: expected, Observed: "it does not answer CONNECT any more"})
 	return row
+}
+
+// endure runs hostile specs side by side. If the target dies of them, what they found is worth nothing: it is started
+// again and each runs alone, so that the guilty one is named. Where it cannot be started again they are undecided.
+func (e *Engine) endure(jobs []numbered) {
+	if len(jobs) < 2 || e.options.Parallel == 1 {
+		e.drive(jobs, 1)
+		return
+	}
+	rows := make([]reports.Row, len(jobs))
+	together := slices.Clone(jobs)
+	for n := range together {
+		together[n].company = true
+	}
+	life, _ := e.health.state()
+	e.each(together, e.options.Quick, func(n int, row reports.Row) { rows[n] = row })
+	lives, gone := e.outlived(jobs[0].Item, life)
+	if !lives && !gone {
+		for n := range jobs {
+			jobs[n].number += len(e.outcomes) // other names than those that the target may have kept
+		}
+		e.drive(jobs, 1)
+		return
+	}
+	for n, job := range jobs {
+		if !lives && rows[n].Verdict != reports.Skip {
+			rows[n] = died(rows[n])
+			rows[n].Reason = "the target died while this and other hostile specs ran; --parallel 1 tells of which one"
+		}
+		e.settle(job.Item, rows[n])
+	}
+}
+
+// outlived reports whether the target lives on after what ran in the given life, in the version of the item. If not, it
+// is started again; gone is true if that cannot be done.
+func (e *Engine) outlived(i Item, life int) (lives, gone bool) {
+	h := &e.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.gone != "":
+		return true, true // nothing of it ran
+	case h.life != life:
+		return false, false
+	case e.ctx.Err() != nil, e.alive(e.ctx, i):
+		return true, false
+	}
+	h.life++
+	h.gone = e.revive()
+	return false, h.gone != ""
 }
 
 // revive starts a dead target again. It returns why that is not possible, or "".

@@ -68,13 +68,19 @@ func live(ctx context.Context) {
 	Must(ctx, "MQTT-4.4.0-1", "the target is there", c.Alive(ctx), BeTrue())
 }
 
-// rowsAgainst runs the specs of two sections, the second one hostile.
-func rowsAgainst(t *testing.T, target Target, specs, hostile []Definition) (rows map[string]reports.Row) {
+func compiled(t *testing.T, specs, hostile []Definition) []Item {
 	t.Helper()
 	items, err := Compile([]Group{Section("Tests", specs...), Hostile(Section("Hostile tests", hostile...))}, wire.V5)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return items
+}
+
+// rowsAgainst runs the specs of two sections, the second one hostile.
+func rowsAgainst(t *testing.T, target Target, specs, hostile []Definition) (rows map[string]reports.Row) {
+	t.Helper()
+	items := compiled(t, specs, hostile)
 	rows = map[string]reports.Row{}
 	synctest.Test(t, func(t *testing.T) {
 		e := Start(t.Context(), items, Config{Target: target, Timing: Timing{Reply: time.Second}}, EngineOptions{Quick: 1})
@@ -99,9 +105,47 @@ func TestHostileSpecNamesWhatTheTargetDiedOf(t *testing.T) {
 			t.Errorf("%s: %s %s", id, r.Verdict, r.Reason)
 		}
 	}
-	if n := m.starts.Load(); n != 1 {
-		t.Errorf("the target was started again %d times, want once", n)
+	// after all of them side by side, and after the guilty one alone
+	if n := m.starts.Load(); n != 2 {
+		t.Errorf("the target was started again %d times, want twice", n)
 	}
+}
+
+func TestHostileSpecsRunSideBySide(t *testing.T) {
+	items := compiled(t, nil, []Definition{
+		Spec("H1", "waits", V5("MQTT-4.4.0-1"), idle), Spec("H2", "waits", V5("MQTT-4.4.0-1"), idle), Spec("H3", "waits", V5("MQTT-4.4.0-1"), idle),
+	})
+	synctest.Test(t, func(t *testing.T) {
+		target, began := newMortal(), time.Now()
+		e := Start(t.Context(), items, Config{Target: target, Timing: Timing{Reply: time.Second}}, EngineOptions{})
+		for _, row := range rowsOf(t, e, items) {
+			if row.Verdict != reports.Pass {
+				t.Errorf("%s: %s %s", row.ID, row.Verdict, row.Reason)
+			}
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("three specs of 5 s take %s", took)
+		}
+		target.Close()
+	})
+}
+
+func TestHostileSpecsThatKillForGoodDecideNothing(t *testing.T) {
+	claims := V5("MQTT-4.4.0-1")
+	hostile := []Definition{Spec("H1", "is poisoned", claims, poison), Spec("H2", "is there again", claims, live)}
+	rows := rowsAgainst(t, newMortal(), nil, hostile)
+	for _, id := range []string{"H1", "H2"} {
+		if r := rows[id]; r.Verdict != reports.Inconclusive || !strings.Contains(r.Reason, "--parallel 1") {
+			t.Errorf("%s: %s %s", id, r.Verdict, r.Reason)
+		}
+	}
+}
+
+// idle keeps within what it claims for 5 s.
+func idle(ctx context.Context) {
+	c := Connect(ctx, Clean(ctx, "c"))
+	time.Sleep(5 * time.Second)
+	Must(ctx, "MQTT-4.4.0-1", "the target is there", c.Alive(ctx), BeTrue())
 }
 
 func TestDeathDecidesNothing(t *testing.T) {
