@@ -83,6 +83,9 @@ var access = []string{"username", "ca", "cert", "key", "server-name", "insecure"
 // rerun returns the command that runs one spec again in the way of this run. A password is in no report: the command
 // takes it from where it is best given.
 func rerun(s SpecResult, run RunInfo) string {
+	if run.Side == req.Client { // a plan is gone through as a whole: its steps build on each other
+		return command(append([]string{"mqttspec"}, run.Arguments...))
+	}
 	words := []string{"mqttspec", "run"}
 	if s.Target != "" {
 		words = append(words, "--target", s.Target)
