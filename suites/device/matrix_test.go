@@ -14,6 +14,7 @@ import (
 
 	engine "github.com/mqttspec/mqttspec/harness/device"
 	"github.com/mqttspec/mqttspec/harness/memnet"
+	"github.com/mqttspec/mqttspec/harness/req"
 	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 	"github.com/mqttspec/mqttspec/suites/device"
@@ -175,4 +176,29 @@ func complaints(row reports.Row) (all []string) {
 		all = append(all, string(f.ID))
 	}
 	return all
+}
+
+// TestDefectsNameStatements holds what the defects say they break against the catalogue and the plans.
+func TestDefectsNameStatements(t *testing.T) {
+	steps, names := map[string]bool{}, map[string]bool{}
+	plans, err := device.Plans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range plans {
+		for _, s := range p.Steps {
+			steps[s.ID] = true
+		}
+	}
+	for _, d := range defects {
+		if names[d.name] || len(d.breaks) == 0 {
+			t.Errorf("%s is there twice, or breaks nothing", d.name)
+		}
+		names[d.name] = true
+		for _, b := range d.breaks {
+			if _, known := req.Lookup(req.ID(b)); !known && !steps[b] {
+				t.Errorf("%s breaks %s, which is neither a statement nor a step", d.name, b)
+			}
+		}
+	}
 }
