@@ -257,7 +257,7 @@ func inStrings(ctx context.Context, id, pair string, faults map[string]string) (
 		}},
 		{id, "Will Topic", func(t string, n int) wire.Packet {
 			c := as(ctx, "w", n)
-			c.Will = &wire.Will{Topic: topic + t}
+			c.Will = &wire.Will{Topic: topic + t, Payload: []byte("gone")}
 			return c
 		}},
 		{id, "User Name", func(t string, n int) wire.Packet {
@@ -275,7 +275,7 @@ func inStrings(ctx context.Context, id, pair string, faults map[string]string) (
 			place{pair, "value of a User Property", func(t string, _ int) wire.Packet { return with(wire.UserProperty("name", "value"+t)) }},
 			place{id, "Content Type of the Will", func(t string, n int) wire.Packet {
 				c := as(ctx, "v", n)
-				c.Will = &wire.Will{Topic: topic, Properties: wire.Properties{wire.ContentType("text" + t)}}
+				c.Will = &wire.Will{Topic: topic, Payload: []byte("gone"), Properties: wire.Properties{wire.ContentType("text" + t)}}
 				return c
 			}},
 		)

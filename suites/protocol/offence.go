@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	. "github.com/onsi/gomega"
-
 	. "github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
@@ -106,27 +104,25 @@ func refuses(p wire.Packet) bool {
 
 // judge demands under the statement of each offence that it did not pass. All that passed are named together.
 func judge(ctx context.Context, offences []offence, reactions []reaction) {
-	const what = "the Network Connection is closed because of what breaks the rules"
-	var broken, passed []string
+	var ids []string
+	passed := map[string][]string{}
 	for i, o := range offences {
-		if reactions[i].passed {
-			passed = append(passed, o.name)
-			broken = append(broken, strings.Fields(ofVersion(ctx, o.id))...)
-		}
-	}
-	looked := map[string]bool{}
-	for _, o := range offences {
 		for _, id := range strings.Fields(ofVersion(ctx, o.id)) {
-			if !looked[id] && !slices.Contains(broken, id) {
-				Must(ctx, id, what, []string(nil), BeEmpty())
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
 			}
-			looked[id] = true
+			if reactions[i].passed {
+				passed[id] = append(passed[id], o.name)
+			}
 		}
 	}
-	if len(broken) > 0 {
-		slices.Sort(broken)
-		Must(ctx, strings.Join(slices.Compact(broken), " "), what, passed, beClosed{})
+	var demands []func() // each is made, also where one before fails
+	for _, id := range ids {
+		demands = append(demands, func() {
+			Must(ctx, id, "the Network Connection is closed because of what breaks the rules", passed[id], beClosed{})
+		})
 	}
+	Together(ctx, demands...)
 }
 
 // beClosed matches a list of what passed if it is empty, and names all of it otherwise, which Gomega would cut.

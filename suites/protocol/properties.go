@@ -76,7 +76,7 @@ func carriers(ctx context.Context, n int, ps ...wire.Property) []carrier {
 	s.Properties = ps
 	c, w := as(ctx, "c", n), as(ctx, "w", n)
 	c.Properties = ps
-	w.Will = &wire.Will{Topic: topic, Properties: ps}
+	w.Will = &wire.Will{Topic: topic, Payload: []byte("gone"), Properties: ps}
 	var all []carrier
 	for _, p := range []wire.Packet{
 		c, s,

@@ -56,6 +56,20 @@ var Publishing = Section("PUBLISH",
 			Must(ctx, "MQTT-3.3.2-18", "the User Properties are in their order", user, Equal(sent.All(wire.PropUserProperty)))
 		}),
 
+	Spec("PB-WILL-EXPIRY", "publishes a Will with the whole of its Message Expiry Interval, however long the link lasted", V5("MQTT-3.3.2-6"),
+		func(ctx context.Context) {
+			topic, me := Topic(ctx, "a"), Clean(ctx, "me")
+			w := listener(ctx, "witness", topic, topic)
+			me.Will = &wire.Will{Topic: topic, Payload: []byte("gone"), QoS: q1, Properties: wire.Properties{wire.MessageExpiryInterval(100)}}
+			c := Connect(ctx, me)
+			Wait(ctx, 3*second)
+			c.Drop(ctx)
+			p := w.Receive(ctx)
+			Step(ctx, "the Will is published", string(p.Payload), Equal("gone"))
+			Must(ctx, "MQTT-3.3.2-6", "the Message Expiry Interval of 100 s has lost nothing to the 3 s of the link, but for rounding",
+				p.Properties.Int(wire.PropMessageExpiryInterval, 0), BeNumerically(">=", 99))
+		}, Waits(3*second)),
+
 	Spec("PB-SUBID", "does not accept a PUBLISH with a Subscription Identifier", V5("MQTT-3.3.4-6"),
 		func(ctx context.Context) {
 			p := wire.Publish{Topic: Topic(ctx, "a"), QoS: q1, PacketID: 7}
@@ -91,4 +105,21 @@ var Ping = Section("PINGREQ",
 				Next[wire.Pingresp](Owed(ctx, "MQTT-3.12.4-1"), c)
 			}
 		}),
+
+	Spec("PG-BYTES", "closes a link on which only parts of a packet come, as one on which nothing comes",
+		Both(V5("MQTT-3.1.2-22"), V311("MQTT-3.1.2-24")),
+		func(ctx context.Context) {
+			me := Clean(ctx, "me")
+			me.KeepAlive = 2
+			c := Connect(ctx, me)
+			ka := c.KeepAlive(2)
+			SkipIf(ctx, ka > 4*second, "the server replaced a Keep Alive of 2 s by "+ka.String())
+			b := wire.Bytes(wire.Publish{Topic: Topic(ctx, "a"), Payload: make([]byte, 100)}, Version(ctx))
+			closed := false
+			for at := 0; at < 12 && !closed; at++ { // three times the Keep Alive in all
+				c.SendBytes(ctx, b[at:at+1])
+				_, closed = c.ClosedWithin(ctx, ka/4)
+			}
+			Must(ctx, Twin("MQTT-3.1.2-22", "MQTT-3.1.2-24"), "the link is closed by three times the Keep Alive of "+ka.String(), closed, BeTrue())
+		}, Waits(6*second)),
 )

@@ -29,15 +29,19 @@ func sending(ctx context.Context, qos wire.QoS) *sender {
 	s.message = wire.Publish{Topic: topic, QoS: qos, PacketID: 7, Payload: []byte("once")}
 	s.witness.Subscribe(ctx, topic, q2)
 	s.Client = Connect(ctx, s.me, s.link)
-	s.Publish(ctx, topic, "control", q1)
+	s.Publish(ctx, topic, "control", q0)
 	Step(ctx, "the witness gets messages", string(s.witness.Receive(ctx).Payload), Equal("control"))
 	return s
 }
 
-// lose sends a packet, loses on the link the first packet of type t in a direction, and connects again.
-func (s *sender) lose(ctx context.Context, d netfault.Dir, t wire.Type, p wire.Packet) {
+// lose sends a packet, loses on the link the first packet of type t in a direction, and connects again. What is lost is
+// owed under statement id; with an empty id it is a step.
+func (s *sender) lose(ctx context.Context, id string, d netfault.Dir, t wire.Type, p wire.Packet) {
 	cut := s.link.On(netfault.Match{Dir: d, Type: t}, netfault.Drop{})
 	s.Send(ctx, p)
+	if id != "" {
+		Fired(Owed(ctx, id), cut)
+	}
 	Fired(ctx, cut)
 	s.back(ctx)
 }
@@ -95,9 +99,12 @@ type receiver struct {
 }
 
 // receiving connects a receiver that takes one message at a time (5.0), subscribed at the given QoS.
-func receiving(ctx context.Context, qos wire.QoS) *receiver {
+func receiving(ctx context.Context, qos wire.QoS) *receiver { return receivingAt(ctx, qos, 1) }
+
+// receivingAt is receiving with another Receive Maximum.
+func receivingAt(ctx context.Context, qos wire.QoS, maximum uint16) *receiver {
 	r := &receiver{me: Persistent(ctx, "me", 300), link: Link(ctx), topic: Topic(ctx, "a"), pub: Connect(ctx, Clean(ctx, "pub"))}
-	r.me.Properties = r.me.Properties.With(wire.ReceiveMaximum(1))
+	r.me = limited(r.me, maximum)
 	r.Client = Connect(ctx, r.me, r.link)
 	subscribeAt(ctx, r.Client, r.topic, qos)
 	r.got.QoS = qos
@@ -307,7 +314,7 @@ func overlapLive(ctx context.Context) {
 	}
 }
 
-// sharedCut cuts the link of a member between PUBLISH and PUBREC.
+// sharedCut cuts the link of a member between PUBLISH and PUBREC, twice: it comes back, and then its session ends.
 func sharedCut(ctx context.Context) {
 	topic := Topic(ctx, "a")
 	filter := "$share/" + ID(ctx, "group") + "/" + topic
@@ -320,9 +327,8 @@ func sharedCut(ctx context.Context) {
 		cs[i].Subscribe(ctx, fmt.Sprint(topic, "/", i), q1)
 	}
 	Connect(ctx, Clean(ctx, "pub")).Publish(ctx, topic, "message", q2)
-	holder, start := -1, time.Now()
-	var first wire.Publish
-	for holder < 0 && Since(start) < Timings(ctx).Reply {
+	holder, first := -1, wire.Publish{}
+	for start := time.Now(); holder < 0 && Since(start) < 2*Timings(ctx).Reply; {
 		for i, c := range cs {
 			if p, o := c.TryPublish(ctx, Timings(ctx).Quiet); o == Arrived {
 				holder, first = i, p
@@ -336,8 +342,17 @@ func sharedCut(ctx context.Context) {
 	Must(ctx, "MQTT-4.8.2-4", "the other member does not get the message", Payloads(other.ReceiveUntil(ctx, "sentinel")), Equal([]string{"sentinel"}))
 	back := Connect(ctx, me[holder])
 	Step(ctx, "the session is resumed", back.Connack.SessionPresent, BeTrue())
-	again := back.Receive(Owed(ctx, "MQTT-4.8.2-4"))
+	again := back.ReceivePublish(Owed(ctx, "MQTT-4.8.2-4"))
 	Must(ctx, "MQTT-4.8.2-4", "the member that is back gets the message", identified([]wire.Publish{again}), Equal(identified([]wire.Publish{first})))
 	_, o := other.TryPublish(ctx, Timings(ctx).Quiet)
 	Must(ctx, "MQTT-4.8.2-4", "the other member does not get it then either", o, Equal(Silent))
+	back.Drop(ctx)
+	fresh := me[holder]
+	fresh.CleanStart = true
+	Connect(ctx, fresh) // the session with the unfinished exchange has ended
+	publishOnce(ctx, fmt.Sprint(topic, "/", 1-holder), "sentinel")
+	Must(ctx, "MQTT-4.8.2-5", "the other member does not get the message when that session has ended",
+		Payloads(other.ReceiveUntil(ctx, "sentinel")), Equal([]string{"sentinel"}))
+	_, o = other.TryPublish(ctx, Timings(ctx).Quiet)
+	Must(ctx, "MQTT-4.8.2-5", "it does not come later either", o, Equal(Silent))
 }

@@ -70,7 +70,7 @@ var Framing = Section("Packets and the byte stream",
 				}
 				sent += n
 			}
-		}),
+		}, Needs(QoS1)),
 
 	Spec("FT-05", "carries out nothing of a packet that was cut short, and publishes the Will",
 		Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"), V311("MQTT-3.1.2-8", "MQTT-3.1.2-10")),
