@@ -53,7 +53,7 @@ func (e *Engine) survived(i Item, row reports.Row, life int) reports.Row {
 		return row
 	}
 	h.life++
-	if why := e.revive(); why != "" {
+	if why := e.revive(i); why != "" {
 		h.gone = why
 	}
 	if !i.Hostile {
@@ -113,15 +113,22 @@ func (e *Engine) outlived(i Item, life int) (lives, gone bool) {
 		return true, false
 	}
 	h.life++
-	h.gone = e.revive()
+	h.gone = e.revive(i)
 	return false, h.gone != ""
 }
 
-// revive starts a dead target again. It returns why that is not possible, or "".
-func (e *Engine) revive() string {
+// revive starts a dead target again, or waits until somebody else has done so. It returns why that is not possible, or
+// "".
+func (e *Engine) revive(i Item) string {
+	if e.ctx.Err() != nil {
+		return context.Cause(e.ctx).Error()
+	}
 	c, ok := e.config.Target.(Controller)
 	if !ok {
-		return "the target died, and a target of this kind cannot be started again"
+		if e.returns(i) {
+			return ""
+		}
+		return fmt.Sprintf("the target died and did not come back within %s", comeback)
 	}
 	if e.health.restart++; e.health.restart > maxRestarts {
 		return fmt.Sprintf("the target died more than %d times", maxRestarts)
@@ -133,6 +140,27 @@ func (e *Engine) revive() string {
 		return fmt.Sprintf("the target died and does not start again: %v", err)
 	}
 	return ""
+}
+
+// comeback is how long a target that cannot be started from here may take until it answers again.
+const comeback = 10 * time.Second
+
+// returns waits for a target that somebody else starts again, as a supervisor does. It asks in the version of the item.
+func (e *Engine) returns(i Item) bool {
+	ctx, cancel := context.WithTimeout(e.ctx, comeback)
+	defer cancel()
+	for {
+		if _, err := observe(ctx, e.config.Target, e.config.Token+"alive", time.Second, i.Version); err == nil {
+			return true
+		}
+		t := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return false
+		case <-t.C:
+		}
+	}
 }
 
 // died makes a row undecided whose spec ran while the target died.

@@ -22,6 +22,7 @@ type mortal struct {
 	scripted
 	dead   atomic.Bool
 	starts atomic.Int32
+	heals  time.Duration // after which somebody starts it again; 0 is never
 }
 
 func newMortal() *mortal {
@@ -29,6 +30,9 @@ func newMortal() *mortal {
 	m.answer = func(p wire.Packet) []wire.Packet {
 		if publish, ok := p.(wire.Publish); ok && publish.Topic == "poison" {
 			m.dead.Store(true)
+			if m.heals > 0 {
+				time.AfterFunc(m.heals, func() { m.dead.Store(false) })
+			}
 			return []wire.Packet{nil}
 		}
 		return polite(p)
@@ -141,6 +145,24 @@ func TestHostileSpecsThatKillForGoodDecideNothing(t *testing.T) {
 	}
 }
 
+func TestTargetThatIsStartedAgainByOthersGoesOn(t *testing.T) {
+	m := newMortal()
+	m.heals = 3 * time.Second
+	claims := V5("MQTT-4.4.0-1")
+	rows := rowsAgainst(t, m, []Definition{Spec("A", "asks for more", claims, func(ctx context.Context) {
+		c := Connect(ctx, Clean(ctx, "c"))
+		c.Send(ctx, wire.Publish{Topic: "poison"})
+		c.Closed(ctx)
+		Must(ctx, "MQTT-4.4.0-1", "something comes", false, BeTrue())
+	}), Spec("B", "comes later", claims, live)}, nil)
+	if r := rows["A"]; r.Verdict != reports.Inconclusive {
+		t.Errorf("A: %s %s", r.Verdict, r.Reason)
+	}
+	if r := rows["B"]; r.Verdict != reports.Pass {
+		t.Errorf("B: %s %s", r.Verdict, r.Reason)
+	}
+}
+
 // idle keeps within what it claims for 5 s.
 func idle(ctx context.Context) {
 	c := Connect(ctx, Clean(ctx, "c"))
@@ -165,7 +187,7 @@ func TestDeathDecidesNothing(t *testing.T) {
 			t.Errorf("A still says that %s is broken", q.ID)
 		}
 	}
-	if r := rows["B"]; r.Verdict != reports.Inconclusive || !strings.Contains(r.Reason, "cannot be started again") {
+	if r := rows["B"]; r.Verdict != reports.Inconclusive || !strings.Contains(r.Reason, "did not come back") {
 		t.Errorf("B: %s %s", r.Verdict, r.Reason)
 	}
 }
