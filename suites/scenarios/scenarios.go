@@ -30,7 +30,7 @@ const keepAliveLimit = 4 * time.Second
 // closedBy is by when a silent link with the given Keep Alive must be closed. The standard has no bound beyond one and a
 // half times the Keep Alive; targets that look round every few seconds are given time for that.
 func closedBy(keepAlive time.Duration) time.Duration {
-	return max(3*keepAlive, keepAlive*3/2+6*second)
+	return max(3*keepAlive, keepAlive*3/2+8*second)
 }
 
 // inTime ends the spec without a verdict if an interval that began at a moment may be over: what should have happened
