@@ -264,10 +264,7 @@ func addProperties(p wire.Packet, c wire.Connect) wire.Packet {
 }
 
 // unjust lists the specs that are known to wrong a broker of a make, or not to decide there. It may only get shorter.
-var unjust = map[string][]string{
-	"adding properties": {"PB-PROPERTIES"},
-	"without QoS 1":     {"PB-SUBID", "Q1-ANSWER", "TP-NAME", "TP-EMPTY", "TA-ABOVE", "MP-UNREADABLE"},
-}
+var unjust = map[string][]string{}
 
 // TestConforming runs every spec against brokers that conform in ways of their own. None fails, no monitor reports
 // anything, and what cannot be carried out is skipped.

@@ -149,7 +149,7 @@ var Malformed = Section("Malformed packets",
 				wire.Publish{Topic: Topic(ctx, "a"), QoS: q1, PacketID: 7},
 			}
 			punished(ctx, legal, unreadable(ctx, Twin("MQTT-4.13.1-1", "MQTT-4.8.0-1"), legal))
-		}),
+		}, Needs(QoS1)),
 
 	Spec("MP-IDENTIFIER-0", "closes the link when a Packet Identifier is 0",
 		Both(V5("MQTT-2.2.1-3"), V311("MQTT-2.3.1-1")),

@@ -22,7 +22,7 @@ var QoS = Section("QoS 1 and QoS 2",
 				c.Send(ctx, wire.Publish{Topic: Topic(ctx, "a"), QoS: q1, PacketID: id})
 				NextWhere(answered, c, func(a wire.Puback) bool { return a.PacketID == id })
 			}
-		}),
+		}, Needs(QoS1)),
 
 	Spec("Q2-ANSWER", "answers a PUBLISH of QoS 2 by PUBREC and PUBREL by PUBCOMP, with the Packet Identifier",
 		Both(V5("MQTT-4.3.3-8", "MQTT-4.3.3-11", "MQTT-3.3.4-1"), V311("MQTT-4.3.3-2", "MQTT-3.3.4-1")),

@@ -44,7 +44,7 @@ var Aliases = Section("Topic Alias",
 					offence{above, fmt.Sprintf("Topic Alias 65535 of %d", most), aliased(topic, 65_535, "message"), true})
 			}
 			punished(ctx, []wire.Packet{wire.Publish{Topic: topic, QoS: q1, PacketID: 7}}, offences)
-		}),
+		}, Needs(QoS1)),
 
 	Spec("TA-UNKNOWN", "closes the link when a PUBLISH has a Topic Alias that stands for nothing, and no topic", V5("U5-021"),
 		func(ctx context.Context) {

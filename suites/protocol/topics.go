@@ -87,7 +87,7 @@ var Topics = Section("Topic Names and Topic Filters",
 					wire.Publish{Topic: topic, QoS: q1, PacketID: 7, Properties: wire.Properties{wire.ResponseTopic(topic + "/+")}}, true})
 			}
 			punished(ctx, []wire.Packet{wire.Publish{Topic: topic, QoS: q1, PacketID: 7}}, offences)
-		}),
+		}, Needs(QoS1)),
 
 	Spec("TP-EMPTY", "does not accept Topic Names and Topic Filters of no characters",
 		Both(V5("U5-019", "MQTT-4.7.3-1"), V311("MQTT-4.7.3-1")),
@@ -98,7 +98,7 @@ var Topics = Section("Topic Names and Topic Filters",
 				{Twin("U5-019", "MQTT-4.7.3-1"), "PUBLISH", wire.Publish{QoS: q1, PacketID: 7}, true},
 				{"MQTT-4.7.3-1", "SUBSCRIBE", subscribe(""), true},
 			})
-		}),
+		}, Needs(QoS1)),
 
 	Spec("TP-FILTER", "does not grant a subscription with a malformed Topic Filter",
 		Both(V5("MQTT-4.7.1-1", "MQTT-4.7.1-2"), V311("MQTT-4.7.1-2", "MQTT-4.7.1-3")),
