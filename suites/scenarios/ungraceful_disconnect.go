@@ -19,7 +19,7 @@ var willClaims = Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"), V311("MQTT-3.1.2-8", 
 var published = Twin("MQTT-3.1.2-8", "MQTT-3.1.2-8")
 
 // early is how much sooner than the standard says a timed Will may be seen: two clocks are compared.
-const early = 200 * time.Millisecond
+const early = 100 * time.Millisecond
 
 // UngracefulDisconnect holds the specs of the Will: when a server publishes it, when not, and in what form.
 var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
@@ -102,7 +102,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			timedWills(ctx, "U5-032", 2, 60, 2*second, func(c *Client) {
 				c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage })
 			})
-		}, Waits(3*second)),
+		}, Waits(6*second)),
 
 	Spec("UD-05", "publishes the Will after a DISCONNECT with an error Reason Code", V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"),
 		func(ctx context.Context) {
@@ -182,12 +182,12 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 	Spec("UD-10", "publishes the Will when its Will Delay Interval is over", V5("MQTT-3.1.2-8"),
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8", 3, 60, 3*second, func(c *Client) { c.Drop(ctx) })
-		}, Waits(4*second)),
+		}, Waits(7*second)),
 
 	Spec("UD-11", "publishes the Will when the session ends before the Will Delay Interval", V5("MQTT-3.1.2-8"),
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8", 60, 3, 3*second, func(c *Client) { c.Drop(ctx) })
-		}, Waits(4*second)),
+		}, Waits(7*second)),
 
 	Spec("UD-12", "publishes the Will at once when the session ends with the link, whatever its Will Delay Interval", V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"),
 		func(ctx context.Context) {
@@ -248,7 +248,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			timedWills(ctx, "MQTT-3.1.2-8 U5-046", 60, 300, 1*second, func(c *Client) {
 				c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage }, expiry(1))
 			})
-		}, Waits(2*second)),
+		}, Waits(5*second)),
 
 	Spec("UD-18", "does not publish a Will again that was published", Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"), V311("MQTT-3.1.2-8", "MQTT-3.1.2-10")),
 		func(ctx context.Context) {

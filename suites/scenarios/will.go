@@ -62,15 +62,17 @@ func (w *witness) oneWill(ctx context.Context, id string) {
 // removed is the statement that a Will which was published is gone.
 var removed = Twin("MQTT-3.1.2-10", "MQTT-3.1.2-10")
 
-// phases is how many clients a timed Will is tried with, their drops spread over one second. A target that counts in
-// whole seconds is early or late by its phase: one client would see it only now and then.
-const phases = 5
+// drops says when, counted from the first, the clients are dropped with which a timed Will is tried. A target that counts
+// in whole seconds is early or late by its phase, so one client would see it only now and then: some are spread over a
+// second. One that publishes Wills together, the first too late or the last too early, is seen when many wait at once.
+var drops = [...]time.Duration{0, 200 * time.Millisecond, 400 * time.Millisecond, 600 * time.Millisecond, 800 * time.Millisecond,
+	1600 * time.Millisecond, 2400 * time.Millisecond, 3200 * time.Millisecond}
 
 // timedWills connects clients with the given Will Delay Interval and session expiry, ends each with leave, and demands
 // under statement id that each Will comes once when d has passed.
 func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Duration, leave func(*Client)) {
 	w := watch(ctx)
-	var left [phases]time.Time
+	var left [len(drops)]time.Time
 	for i := range left {
 		w.Subscribe(ctx, Topic(ctx, fmt.Sprint("will/", i)), q1)
 	}
@@ -79,11 +81,11 @@ func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Dur
 		me.Will = will(ctx, 1, wire.WillDelayInterval(delay))
 		me.Will.Topic += fmt.Sprint("/", i)
 		c := Connect(ctx, me)
+		if i > 0 {
+			Wait(ctx, drops[i]-time.Since(left[0]))
+		}
 		left[i] = time.Now()
 		leave(c)
-		if i < phases-1 {
-			Wait(ctx, second/phases)
-		}
 	}
 	came := map[int]bool{}
 	for range left {
@@ -91,7 +93,7 @@ func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Dur
 		Must(ctx, id, "every Will is published", o, Equal(Arrived))
 		w.Acknowledge(ctx, p)
 		i, err := strconv.Atoi(strings.TrimPrefix(p.Topic, Topic(ctx, "will/")))
-		Step(ctx, "what comes is a Will on its topic: "+p.Topic, err == nil && i < phases, BeTrue())
+		Step(ctx, "what comes is a Will on its topic: "+p.Topic, err == nil && i < len(drops), BeTrue())
 		Must(ctx, id, "every Will is published once", came[i], BeFalse())
 		came[i] = true
 		after := at.Sub(left[i])
