@@ -14,7 +14,6 @@ paho-python-*) exec "$cache/$name/bin/python" "$here/paho-python/device.py" ;;
 aws-iot-v1 | awsiotsdk) exec "$cache/$name/bin/python" -W ignore::DeprecationWarning "$here/$name/device.py" ;;
 mqttjs) exec node "$cache/$name/device.mjs" ;;
 mosquitto) exec "$here/$name/device.sh" ;;
-paho-c | paho-golang) exec "$cache/$name/device" ;;
-rumqttc) exec "$cache/$name/target/release/device" ;;
+paho-c | paho-golang | rumqttc) exec "$cache/$name/device" ;;
 hivemq-client) exec java -cp "$cache/$name/target/classes:$cache/$name/jars/*" Device ;;
 esac

@@ -79,7 +79,8 @@ install_client() {
 		;;
 	rumqttc)
 		copy "$1"
-		cargo build --release --quiet >&2
+		cargo build --release --quiet --target-dir "$cache/cargo" >&2 # kept, for it takes minutes
+		ln -s "$cache/cargo/release/device" device
 		cargo tree --depth 1 --prefix none | sed -n 's/^\(rumqttc\) v\(.*\)/\1 \2/p'
 		;;
 	hivemq-client)
@@ -90,9 +91,9 @@ install_client() {
 	esac
 }
 
-# recipe DIRECTORY: a checksum of all that an installation depends on.
+# recipe DIRECTORY: a checksum of all that an installation depends on. The number rises when install_client changes.
 recipe() {
-	cat "$here/setup.sh" <(cd "$here/$1" && find . -type f | sort | xargs cat) | sha256sum | cut -c1-16
+	cat <(echo 1) <(cd "$here/$1" && find . -type f | sort | xargs cat) | sha256sum | cut -c1-16
 }
 
 list() {

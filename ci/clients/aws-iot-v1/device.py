@@ -46,9 +46,10 @@ if not stopped.is_set():
     client.subscribeAsync(topic("in"), 1, messageCallback=on_message)
     client.publishAsync(topic("status"), "online", 1)
 for n in itertools.count():
-    if stopped.wait(float(setting("INTERVAL", "1"))):
+    if stopped.wait(float(setting("INTERVAL", "5"))):
         break
-    client.publishAsync(topic("out"), f"reading {n}", n % 2)
+    for qos in 0, 1:
+        client.publishAsync(topic("out"), f"reading {n} at QoS {qos}", qos)
 try:
     client.disconnect()
 except Exception as problem:

@@ -117,7 +117,8 @@ ready = threading.Event()
 device = Five() if setting("VERSION", "5") == "5" else Three()
 ready.set()
 for n in itertools.count():
-    if stopped.wait(float(setting("INTERVAL", "1"))):
+    if stopped.wait(float(setting("INTERVAL", "5"))):
         break
-    device.publish(topic("out"), f"reading {n}", n % 2)
+    for qos in 0, 1:
+        device.publish(topic("out"), f"reading {n} at QoS {qos}", qos)
 device.stop()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A device made of mosquitto_sub and mosquitto_pub, for MQTT 3.1.1 and 5. ../README.md tells how devices behave. A tool of
 # these does one thing, so there are several clients: mosquitto_sub has the device's Client Identifier; what it receives is
-# echoed by one mosquitto_pub at QoS 1 (ID-echo), and another sends the telemetry at QoS 1 (ID-out).
+# echoed by one mosquitto_pub at QoS 1 (ID-echo), and three more send the telemetry (ID-out0, ID-out1, ID-out2).
 set -euo pipefail
 
 me=${DEVICE_ID:-device-1}
@@ -32,19 +32,24 @@ if [ "${DEVICE_WILL:-1}" = 1 ]; then
 fi
 
 work=$(mktemp -d)
-mkfifo "$work/echo" "$work/out"
+mkfifo "$work"/{echo,0,1,2}
 children=()
 trap 'kill "${children[@]}" 2>/dev/null || true; wait || true; rm -rf "$work"; exit 0' TERM INT EXIT
 
 mosquitto_pub "${common[@]}" -i "$me-echo" -t "device/$me/echo" -q 1 -l <"$work/echo" &
 children+=($!)
-mosquitto_pub "${common[@]}" -i "$me-out" -t "device/$me/out" -q 1 -l <"$work/out" &
-children+=($!)
-exec 3>"$work/echo" 4>"$work/out"
+exec 3>"$work/echo"
+out=()
+for qos in 0 1 2; do
+	mosquitto_pub "${common[@]}" -i "$me-out$qos" -t "device/$me/out" -q $qos -l <"$work/$qos" &
+	children+=($!)
+	exec {fd}>"$work/$qos"
+	out+=("$fd")
+done
 mosquitto_sub "${common[@]}" "${session[@]}" "${will[@]}" -i "$me" -t "device/$me/in" -t "device/$me/in2" -q 2 >&3 &
 children+=($!)
 for ((n = 0; ; n++)); do
-	sleep "${DEVICE_INTERVAL:-1}" &
+	sleep "${DEVICE_INTERVAL:-5}" &
 	wait $!
-	echo "reading $n" >&4
+	for qos in 0 1 2; do echo "reading $n at QoS $qos" >&"${out[$qos]}"; done
 done

@@ -43,8 +43,10 @@ function report(problem) {
 
 let n = 0
 const telemetry = setInterval(() => {
-  if (client.connected) client.publish(topic('out'), `reading ${n}`, { qos: n++ % 3 }, report)
-}, 1000 * Number(setting('INTERVAL', '1')))
+  if (!client.connected) return
+  for (const qos of [0, 1, 2]) client.publish(topic('out'), `reading ${n} at QoS ${qos}`, { qos }, report)
+  n++
+}, 1000 * Number(setting('INTERVAL', '5')))
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.on(signal, () => {

@@ -171,12 +171,14 @@ int main(void)
 			break;
 	}
 	for (int n = 0; !stopped; n++) {
-		pause_for(atof(setting("INTERVAL", "1")));
+		pause_for(atof(setting("INTERVAL", "5")));
 		if (!MQTTAsync_isConnected(client))
 			continue;
 		char reading[32];
-		int length = snprintf(reading, sizeof reading, "reading %d", n);
-		publish("out", reading, length, n % 3, 0);
+		for (int qos = 0; qos < 3; qos++) {
+			int length = snprintf(reading, sizeof reading, "reading %d at QoS %d", n, qos);
+			publish("out", reading, length, qos, 0);
+		}
 	}
 	publish("status", "offline", 7, 1, 1);
 	MQTTAsync_disconnectOptions three_end = MQTTAsync_disconnectOptions_initializer;

@@ -96,7 +96,7 @@ func run(ctx context.Context) error {
 			report(err)
 		}
 	}()
-	telemetry := time.NewTicker(time.Duration(number("INTERVAL", "1")) * time.Second)
+	telemetry := time.NewTicker(time.Duration(number("INTERVAL", "5")) * time.Second)
 	defer telemetry.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -108,10 +108,13 @@ func run(ctx context.Context) error {
 			report(m.Disconnect(last))
 			return nil
 		case <-telemetry.C:
-			go func() { // waits for the acknowledgement
-				_, err := m.Publish(lifetime, &paho.Publish{Topic: topic("out"), Payload: fmt.Append(nil, "reading ", n), QoS: byte(n % 3)})
-				report(err)
-			}()
+			for qos := range byte(3) {
+				go func() { // waits for the acknowledgement
+					payload := fmt.Appendf(nil, "reading %d at QoS %d", n, qos)
+					_, err := m.Publish(lifetime, &paho.Publish{Topic: topic("out"), Payload: payload, QoS: qos})
+					report(err)
+				}()
+			}
 		}
 	}
 }

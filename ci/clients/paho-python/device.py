@@ -63,10 +63,11 @@ if five:
 client.connect_async(**where)
 client.loop_start()
 for n in itertools.count():
-    if stopped.wait(float(setting("INTERVAL", "1"))):
+    if stopped.wait(float(setting("INTERVAL", "5"))):
         break
     if client.is_connected():
-        client.publish(topic("out"), f"reading {n}", qos=n % 3)
+        for qos in 0, 1, 2:
+            client.publish(topic("out"), f"reading {n} at QoS {qos}", qos=qos)
 client.publish(topic("status"), "offline", qos=1, retain=True).wait_for_publish(2)
 client.disconnect()
 client.loop_stop()

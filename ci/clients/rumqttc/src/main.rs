@@ -59,7 +59,7 @@ async fn main() {
         clean_start: setting("CLEAN_START", "0") == "1",
         session_expiry: number("SESSION_EXPIRY", "300"),
         will: setting("WILL", "1") == "1",
-        interval: Duration::from_secs_f64(number("INTERVAL", "1")),
+        interval: Duration::from_secs_f64(number("INTERVAL", "5")),
         tls,
     };
     if setting("VERSION", "5") == "5" {

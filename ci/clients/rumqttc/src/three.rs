@@ -59,7 +59,8 @@ pub async fn run(settings: Settings) {
 async fn telemetry(client: AsyncClient, topic: String, interval: Duration) {
     for n in 0.. {
         sleep(interval).await;
-        let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce][n % 3];
-        let _ = client.publish(&topic, qos, false, format!("reading {n}")).await;
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let _ = client.publish(&topic, qos, false, format!("reading {n} at QoS {}", qos as u8)).await;
+        }
     }
 }

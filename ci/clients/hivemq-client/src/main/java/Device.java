@@ -68,7 +68,7 @@ public final class Device {
         }));
         try {
             for (int n = 0; ; n++) {
-                Thread.sleep((long) (1000 * Double.parseDouble(setting("INTERVAL", "1"))));
+                Thread.sleep((long) (1000 * Double.parseDouble(setting("INTERVAL", "5"))));
                 if (device.connected()) {
                     device.telemetry(n);
                 }

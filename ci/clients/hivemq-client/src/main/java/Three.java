@@ -57,8 +57,10 @@ final class Three implements Device.Running {
 
     @Override
     public void telemetry(int n) {
-        client.publishWith().topic(Device.topic("out")).payload(("reading " + n).getBytes(StandardCharsets.UTF_8))
-                .qos(MqttQos.values()[n % 3]).send().whenComplete(Device::report);
+        for (MqttQos qos : MqttQos.values()) {
+            byte[] payload = ("reading " + n + " at QoS " + qos.getCode()).getBytes(StandardCharsets.UTF_8);
+            client.publishWith().topic(Device.topic("out")).payload(payload).qos(qos).send().whenComplete(Device::report);
+        }
     }
 
     @Override
