@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"fmt"
+	"hash/crc32"
 	"strings"
 
 	. "github.com/onsi/gomega"
@@ -131,7 +132,8 @@ func matches(ctx context.Context, id, filter string, wanted ...string) {
 // matchesOf is matches for the given topics.
 func matchesOf(ctx context.Context, id string, all []string, filter string, wanted ...string) {
 	prefix := Topic(ctx, "x/")
-	c := Connect(ctx, Clean(ctx, ""))
+	// a client of its own for each filter, so that nothing late comes to the next one
+	c := Connect(ctx, Clean(ctx, fmt.Sprintf("%x", crc32.ChecksumIEEE([]byte(filter)))))
 	c.Subscribe(ctx, prefix+filter, q1)
 	for _, topic := range all {
 		c.Publish(ctx, prefix+topic, topic, q1)
