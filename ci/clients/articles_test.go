@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package clients_test runs programs that people have written about MQTT services against the reference broker, on the
 // client libraries that setup.sh installs, and compares what they print.
 package clients_test

@@ -1,3 +1,5 @@
+//go:build unix
+
 package clients_test
 
 import (
