@@ -264,7 +264,8 @@ var CleanStart = Section("Clean Start and session identity",
 		func(ctx context.Context) {
 			c := Open(ctx, "me")
 			a := c.Handshake(Owed(ctx, "MQTT-3.1.3-8"), wire.Connect{})
-			Must(ctx, "MQTT-3.1.3-8", "the return code is 0x02, identifier rejected", a.ReasonCode, Equal(wire.RefusedIdentifier))
+			Must(ctx, "MQTT-3.1.3-8", "the return code is 0x02, identifier rejected",
+				a.ReasonCode.Name(wire.CONNACK, wire.V311), Equal(wire.RefusedIdentifier.Name(wire.CONNACK, wire.V311)))
 			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
 			Must(ctx, "MQTT-3.1.3-8", "the Network Connection is closed", closed, BeTrue())
 		}),
