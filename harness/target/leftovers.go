@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,20 @@ func Clean(ctx context.Context) (removed []string, err error) {
 		return nil, err
 	}
 	return e.sweep(ctx)
+}
+
+// Abandon removes every container that this process has started, closed or not, for a program that is about to end at
+// once. Targets that still use them fail.
+func Abandon(ctx context.Context) error {
+	e, err := connectEngine(ctx)
+	if err != nil {
+		return err
+	}
+	mine, err := e.labelled(ctx, ownerLabel+"="+owner(os.Getpid()))
+	for _, c := range mine {
+		err = errors.Join(err, e.remove(ctx, c.ID))
+	}
+	return err
 }
 
 // Leftovers returns the names of the containers that [Clean] would remove.

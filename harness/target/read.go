@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,13 +41,38 @@ func readFile(name string) (Description, error) {
 func read(name, directory string, source []byte) (Description, error) {
 	var d Description
 	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(&d); err != nil {
-		return d, configErrorf("%s: %s", name, strings.TrimSpace(yaml.FormatError(err, false, true)))
+		return d, configErrorf("%s: %s", name, explainYAML(err))
 	}
 	d.directory = directory
 	if path, err := d.check(); err != nil {
 		return d, configErrorf("%s: %w%s", name, err, excerpt(path, source))
 	}
 	return d, nil
+}
+
+var (
+	wrongType = regexp.MustCompile(`cannot unmarshal .* into Go (?:struct field \S+|value) of type (\S+)`)
+	kinds     = map[string]string{"string": "text", "int": "a whole number", "bool": "true or false"}
+)
+
+// explainYAML says what is wrong in a file in the words of those who write it, and shows the place.
+func explainYAML(err error) string {
+	if errors.Is(err, io.EOF) {
+		return "it is empty"
+	}
+	text := strings.TrimSpace(yaml.FormatError(err, false, true))
+	text = strings.Replace(text, "found character '\t' that cannot start any token", "a tab stands where YAML wants spaces", 1)
+	if kind := wrongType.FindStringSubmatch(text); kind != nil {
+		wanted := kinds[kind[1]]
+		switch {
+		case strings.HasPrefix(kind[1], "[]"):
+			wanted = "a list"
+		case wanted == "":
+			wanted = "a mapping"
+		}
+		text = strings.Replace(text, kind[0], "here belongs "+wanted, 1)
+	}
+	return text
 }
 
 // excerpt shows the place in a YAML file, on lines of its own. It is empty if the file does not have it.

@@ -76,7 +76,9 @@ func TestReadTakesEveryKey(t *testing.T) {
 var broken = []struct{ name, text, want, line string }{
 	{"an unknown key", "name: x\nexec:\n  command: a {port}\n  comand: b\n", `unknown field "comand"`, "4 |   comand: b"},
 	{"a doubled key", "name: x\nname: y\naddress: {url: tcp://h}\n", "already defined", "2 | name: y"},
-	{"a wrong type", "name: x\ncontainer:\n  image: y\n  ports:\n    tcp: many\n", "cannot unmarshal", "5 |     tcp: many"},
+	{"a wrong type", "name: x\ncontainer:\n  image: y\n  ports:\n    tcp: many\n", "here belongs a whole number", "5 |     tcp: many"},
+	{"a tab", "name: x\naddress:\n\turl: tcp://h\n", "a tab stands where YAML wants spaces", "3 | \turl: tcp://h"},
+	{"a list for a text", "name: [x]\naddress: {url: tcp://h}\n", "here belongs text", "1 | name: [x]"},
 	{"a wrong duration", "name: x\nstartTimeout: soon\naddress: {url: tcp://h}\n", "soon", "2 | startTimeout: soon"},
 	{"no name", "address: {url: tcp://h}\n", "name is missing", ""},
 	{"a wrong name", "name: A b\naddress: {url: tcp://h}\n", "lower-case", "1 | name: A b"},
