@@ -114,6 +114,8 @@ func (o runOptions) check() (s selection, err error) {
 	switch {
 	case o.quick && o.long:
 		return s, usagef("--quick and --long contradict each other")
+	case o.out == "":
+		return s, usagef("--out is empty: it names the directory for the report")
 	case o.repeat < 1:
 		return s, usagef("--repeat must be 1 or more")
 	case o.parallel < 0, o.maxUndecided < 0, o.deadline < 0:
@@ -130,7 +132,7 @@ func (o runOptions) check() (s selection, err error) {
 // parseTargets reads what --target says. The same target twice would be one target in every report.
 func (o runOptions) parseTargets() (all []target.Description, err error) {
 	for _, spec := range o.targets {
-		d, err := parseTarget(spec, o.access)
+		d, err := parseTarget(spec, o.accessTo(spec))
 		if err != nil {
 			return nil, err
 		}
@@ -243,7 +245,9 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	if r.rows, err = openReport(o.out); err != nil {
 		return err
 	}
-	r.show = newShower(o.format, stdout, stderr)
+	outlivePipes()
+	r.out = &sink{w: stdout}
+	r.show = newShower(o.format, r.out, stderr)
 	r.jitter = harness.MeasureJitter()
 	defer r.jitter.Stop()
 	r.show.begin(plan{items: selected.items, tooLong: selected.tooLong, targets: len(o.targets), repeat: o.repeat, out: o.out})

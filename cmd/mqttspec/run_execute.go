@@ -37,6 +37,7 @@ type runner struct {
 
 	mu          sync.Mutex
 	rows        *reports.RowWriter
+	out         *sink
 	show        shower
 	engine      *harness.Engine
 	target      harness.Target

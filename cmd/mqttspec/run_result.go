@@ -15,6 +15,9 @@ func (p page) result(r reports.Result, written []string) {
 	for _, t := range r.Targets {
 		p.targetResult(r, t)
 	}
+	if len(r.Targets) > 1 {
+		p.printf("All targets together: %s\n", roughly(r.Run.Duration))
+	}
 	p.reasons(r, reports.Skip, "skipped", 1)
 	p.reasons(r, reports.Inconclusive, "undecided", fewAlike+1)
 	if !r.Run.Complete {
@@ -46,7 +49,11 @@ func (p page) targetResult(r reports.Result, t reports.TargetResult) {
 			words = append(words, p.in(marks[v].colour, fmt.Sprintf("%s %d %s", marks[v].glyph, n, v)))
 		}
 	}
-	p.printf("  %s, in %s\n", strings.Join(words, "  "), roughly(r.Run.Duration))
+	took := ""
+	if len(r.Targets) == 1 {
+		took = ", in " + roughly(r.Run.Duration)
+	}
+	p.printf("  %s%s\n", strings.Join(words, "  "), took)
 	if n := broken(r, t.Name); n > 0 {
 		p.printf("  %s by monitors on the traffic of all specs\n", p.in("31", counted(n, "statement")+" found broken"))
 	}

@@ -63,6 +63,9 @@ func newShower(format string, stdout, stderr io.Writer) shower {
 }
 
 func isTerminal(w io.Writer) bool {
+	if o, ok := w.(*sink); ok {
+		w = o.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

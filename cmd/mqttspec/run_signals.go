@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
+
+	"github.com/mqttspec/mqttspec/harness/target"
 )
 
 // watched are the signals that end a run.
@@ -15,6 +19,10 @@ var errInterrupted = errors.New("interrupted")
 
 // lastMoments is how long the second signal lets containers and processes be ended.
 const lastMoments = 5 * time.Second
+
+// outlivePipes lets writing to a pipe that nobody reads any more return an error: such a reader must end neither the
+// run nor the removal of its containers.
+func outlivePipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
 // watch takes the signals until the returned function is called. The first one stops the run, which then writes what it
 // has; the second one ends the program.
@@ -56,6 +64,9 @@ func (r *runner) quit() {
 		defer close(closed)
 		defer func() { _ = recover() }() // the program is about to end anyway
 		r.closeTarget()
+		if slices.ContainsFunc(r.descriptions, func(d target.Description) bool { return d.Container != nil }) {
+			target.Abandon(context.Background()) // what was about to start, and private instances
+		}
 	}()
 	select {
 	case <-closed:

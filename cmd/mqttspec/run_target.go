@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +46,17 @@ func parseTarget(spec string, o target.Options) (target.Description, error) {
 		d.Spec = spec // two versions of one broker are two targets
 	}
 	return d, nil
+}
+
+// accessTo returns how to get into a target of the command line. The certificates are for those that speak TLS: of
+// several targets, others do without.
+func (o runOptions) accessTo(spec string) target.Options {
+	secure := func(spec string) bool { return strings.HasPrefix(spec, "tls://") || strings.HasPrefix(spec, "wss://") }
+	access := o.access
+	if !secure(spec) && slices.ContainsFunc(o.targets, secure) {
+		access.CAFile, access.CertFile, access.KeyFile = "", "", ""
+	}
+	return access
 }
 
 // targetWords are what a target can begin with, for the shell.
@@ -87,7 +99,7 @@ func targetCode(err error) int {
 // reach opens a target and observes it; on an error nothing is left open.
 func (r *runner) reach(d target.Description) (harness.Target, reports.TargetInfo, harness.Capabilities, error) {
 	info := reports.TargetInfo{Name: d.Spec, Software: d.Software, Variant: "default", Observed: map[string]string{}}
-	access := r.o.access
+	access := r.o.accessTo(d.Spec)
 	access.Log = slog.New(sayer{r})
 	t, err := target.OpenDescription(r.ctx, d, access)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"mqttspec": m
 //	await-port PORT          waits until somebody listens there
 //
 // and the addresses of servers in variables: PLAIN (a broker), TLS (one with a certificate of ca.pem), WEB (an HTTP
-// server), MUTE (accepts and says nothing), NOBODY.
+// server), MUTE (accepts and says nothing), BANNER (says at once that it speaks SSH), NOBODY.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   filepath.Join("testdata", "script"),
@@ -85,6 +86,17 @@ func servers(t *testing.T, e *testscript.Env) error {
 		return err
 	}
 	e.Defer(func() { mute.Close() })
+	banner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { banner.Close() })
+	go func() {
+		for c, err := banner.Accept(); err == nil; c, err = banner.Accept() {
+			io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+			defer c.Close()
+		}
+	}()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -94,6 +106,7 @@ func servers(t *testing.T, e *testscript.Env) error {
 	e.Setenv("TLS", secure.Addr().String())
 	e.Setenv("WEB", web.Listener.Addr().String())
 	e.Setenv("MUTE", mute.Addr().String())
+	e.Setenv("BANNER", banner.Addr().String())
 	e.Setenv("NOBODY", nobody.Addr().String())
 	return errors.Join(
 		os.WriteFile(filepath.Join(e.WorkDir, "ca.pem"), ca.PEM, 0o600),
