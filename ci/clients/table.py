@@ -1,0 +1,77 @@
+"""Writes the table of docs/clients.md from the reports that check.sh has left.
+
+    table.py DIR docs/clients.md      replaces what stands between the two comments "table" of the page
+"""
+
+import collections
+import json
+import pathlib
+import sys
+
+SIGNS = {"pass": "✓", "fail": "✗", "warning": "!", "behaviour": "✓", "skip": "–", "inconclusive": "?"}
+
+# A run of mosquitto tests several clients, each of which is a tool that does one thing.
+TOOLS = {"device": "mosquitto_sub", "device-out2": "mosquitto_pub"}
+
+
+def columns(reports):
+    """Yields title, version and the specs of each client, by id."""
+    for file in sorted(reports.glob("*/result.json")):
+        result = json.loads(file.read_text())
+        name, version = file.parent.name.rsplit("-", 1)
+        targets = TOOLS if name == "mosquitto" else {"device": name}
+        for target, title in targets.items():
+            specs = {s["id"]: s for s in result["specs"] if s["target"] == target}
+            findings = [f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail"]
+            if specs:
+                yield title, version, specs, findings
+
+
+def failures(specs, findings):
+    """What is broken: qualified statement to the steps in which it showed."""
+    broken = collections.defaultdict(set)
+    for s in specs.values():
+        for r in s.get("requirements") or []:
+            if r["verdict"] == "fail":
+                broken[r["id"]].add(s["id"])
+    for f in findings:
+        broken[f["id"]].add(f.get("spec") or "traffic")
+    return broken
+
+
+def main():
+    reports, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+    all_columns = list(columns(reports))
+    if not all_columns:
+        sys.exit(f"no reports in {reports}")
+    lines = []
+    texts, order = {}, []
+    for _, _, specs, _ in all_columns:
+        for id, s in specs.items():
+            if id not in texts:
+                order.append(id)
+            texts.setdefault(id, s["text"])
+    order.sort(key=lambda id: (id.split("-")[0], int("".join(c for c in id.split("-")[1] if c.isdigit())), id))
+    for version in "5", "3.1.1":
+        part = [c for c in all_columns if c[1] == version]
+        if not part:
+            continue
+        lines += ["", f"### MQTT {version}", ""]
+        lines.append("| step | | " + " | ".join(title for title, *_ in part) + " |")
+        lines.append("|---|---|" + "---|" * len(part))
+        for id in order:
+            cells = [SIGNS[c[2][id]["verdict"]] if id in c[2] else "" for c in part]
+            if any(cells):
+                lines.append(f"| {id} | {texts[id]} | " + " | ".join(cells) + " |")
+        lines += ["", "| client | statements broken, with the steps in which it showed |", "|---|---|"]
+        for title, _, specs, findings in part:
+            broken = failures(specs, findings)
+            text = "; ".join(f"{id.split(':')[1]} ({', '.join(sorted(steps))})" for id, steps in sorted(broken.items()))
+            lines.append(f"| {title} | {text or 'none'} |")
+    start, end = "<!-- table -->\n", "<!-- end of table -->"
+    before, rest = page.read_text().split(start)
+    after = rest.split(end)[1]
+    page.write_text(before + start + "\n".join(lines).lstrip("\n") + "\n\n" + end + after)
+
+
+main()
