@@ -6,7 +6,7 @@ VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo un
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test bench images lint fuzz clean
+.PHONY: help run build test bench images clients lint fuzz clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,11 @@ bench: ## measures against peers in the same run; prints ratios
 images: ## builds the local broker images (wants Docker and a Debian machine)
 	ci/images/build.sh all
 
+clients: build ## installs real client libraries and takes devices on them through the plans; an hour, mostly waiting
+	ci/clients/setup.sh all
+	ci/clients/check.sh all
+	python3 ci/clients/table.py clients-report docs/clients.md
+
 lint: ## runs golangci-lint
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...
 
@@ -34,4 +39,4 @@ fuzz: ## fuzzes every decoder for a minute each
 	$(GO) test -run '^$$' -fuzz FuzzReadFrame -fuzztime 60s ./harness/wire
 
 clean: ## removes what the other targets made
-	rm -rf bin mqttspec-report
+	rm -rf bin mqttspec-report clients-report
