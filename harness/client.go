@@ -179,7 +179,7 @@ func (c *Client) protocol() wire.Version {
 }
 
 // maxIncoming bounds a packet from the target: far above anything that a spec provokes.
-const maxIncoming = 64 << 20
+const maxIncoming = 4 << 20
 
 // read keeps what arrives until the connection ends.
 func (c *Client) read() {
@@ -216,8 +216,8 @@ func (c *Client) read() {
 
 // What a client keeps of what arrives. A target that sends without end must not take our memory.
 const (
-	maxKept  = 128 << 20 // bytes in all
-	maxInbox = 200_000   // packets that wait
+	maxKept  = 16 << 20 // bytes in all
+	maxInbox = 50_000   // packets that wait
 )
 
 // errFlooded is why a client stopped to read.

@@ -91,10 +91,11 @@ func (e Event) Decode() (wire.Packet, error) {
 // Log collects events. The zero value is ready; a nil *Log drops everything. It may be used from many goroutines: the
 // order of events is the order of their times.
 type Log struct {
-	mu     sync.Mutex
-	events []Event
-	size   int
-	limit  int
+	mu        sync.Mutex
+	events    []Event
+	size      int
+	limit     int
+	truncated bool
 }
 
 // eventSize is about what an event takes besides its bytes and its text.
@@ -117,10 +118,12 @@ func (l *Log) Add(e Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limit > 0 && l.size+len(e.Bytes) > l.limit && len(e.Bytes) > 64 {
+		l.truncated = true
 		e.Bytes = e.Bytes[:64:64]
 		e.Kind, e.Text = Bytes, "shortened: the trace is full"
 	}
 	if l.limit > 0 && l.size > 2*l.limit {
+		l.truncated = true
 		return // even the shortened events are too many
 	}
 	l.size += eventSize + len(e.Bytes) + len(e.Text)
@@ -137,6 +140,16 @@ func (l *Log) Events() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]Event(nil), l.events...)
+}
+
+// Truncated reports whether the log has shortened or dropped events because of its limit.
+func (l *Log) Truncated() bool {
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.truncated
 }
 
 // Len returns how many events have been recorded so far.

@@ -60,6 +60,9 @@ func TestLimitDropsAFlood(t *testing.T) {
 	if n := l.Len(); n < 50 || n > 130 {
 		t.Errorf("kept %d events of 160 bytes and more in 20,000 bytes", n)
 	}
+	if !l.Truncated() {
+		t.Error("the log does not say that events are missing")
+	}
 }
 
 func TestNilLogDropsEverything(t *testing.T) {
