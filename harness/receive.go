@@ -28,10 +28,17 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 	t := time.NewTimer(within)
 	defer t.Stop()
 	for {
+		if ctx.Err() != nil {
+			fail(ctx, "", "") // however much has arrived: a body that is to end must not go through all of it
+		}
 		c.mu.Lock()
 		for i, a := range c.inbox {
 			if match(a.packet) {
-				c.inbox = append(c.inbox[:i:i], c.inbox[i+1:]...)
+				if i == 0 {
+					c.inbox = c.inbox[1:] // nothing to copy, however long it is
+				} else {
+					c.inbox = append(c.inbox[:i:i], c.inbox[i+1:]...)
+				}
 				c.mu.Unlock()
 				return a, Arrived
 			}
