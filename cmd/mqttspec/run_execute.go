@@ -40,6 +40,7 @@ type runner struct {
 	out         *sink
 	show        shower
 	engine      *harness.Engine
+	opening     chan struct{} // closed when no target is being opened any more
 	target      harness.Target
 	observed    harness.Capabilities
 	targets     []reports.TargetInfo

@@ -54,6 +54,9 @@ func (p page) targetResult(r reports.Result, t reports.TargetResult) {
 		took = ", in " + roughly(r.Run.Duration)
 	}
 	p.printf("  %s%s\n", strings.Join(words, "  "), took)
+	if r.Run.Strict && t.Counts[reports.Warning] > 0 {
+		p.printf("  %s\n", p.in("31", "--strict counts warnings as failures"))
+	}
 	if n := broken(r, t.Name); n > 0 {
 		p.printf("  %s by monitors on the traffic of all specs\n", p.in("31", counted(n, "statement")+" found broken"))
 	}

@@ -60,9 +60,15 @@ func (r *runner) interrupt() {
 func (r *runner) quit() {
 	r.say("interrupted again: there is no report")
 	closed := make(chan struct{})
+	r.mu.Lock()
+	opening := r.opening
+	r.mu.Unlock()
 	go func() {
 		defer close(closed)
 		defer func() { _ = recover() }() // the program is about to end anyway
+		if opening != nil {
+			<-opening // it was given up by the first signal, and takes away what it has begun
+		}
 		r.closeTarget()
 		if slices.ContainsFunc(r.descriptions, func(d target.Description) bool { return d.Container != nil }) {
 			target.Abandon(context.Background()) // what was about to start, and private instances

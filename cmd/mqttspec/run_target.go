@@ -70,6 +70,11 @@ func targetWords() (words []string) {
 
 // openTarget opens a target, looks at what it is and keeps both; or keeps why it could not be tested.
 func (r *runner) openTarget(d target.Description) {
+	opening := make(chan struct{})
+	defer close(opening)
+	r.mu.Lock()
+	r.opening = opening
+	r.mu.Unlock()
 	t, info, observed, err := r.reach(d)
 	r.mu.Lock()
 	defer r.mu.Unlock()
