@@ -18,7 +18,7 @@ var willClaims = Both(V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"), V311("MQTT-3.1.2-8", 
 // published is the statement that a Will is published.
 var published = Twin("MQTT-3.1.2-8", "MQTT-3.1.2-8")
 
-// early is how much sooner than the standard says a timed Will may be seen: two clocks are compared.
+// early is how much sooner than the standard says a timed Will may be seen without a warning: two clocks are compared.
 const early = 100 * time.Millisecond
 
 // UngracefulDisconnect holds the specs of the Will: when a server publishes it, when not, and in what form.
