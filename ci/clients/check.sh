@@ -60,7 +60,7 @@ check() {
 	# No code tells of findings alone; 1 and 5 are findings, anything above is trouble.
 	local code=0
 	wait $lasting || code=$?
-	echo "$name, MQTT $version: $(sed -n 's/^device.*: \(conforms\|does not conform\)/\1/p' "$out/run.log" | paste -sd', ') (code $code)"
+	echo "$name, MQTT $version: $(sed -n 's/^device[^ ]*: \(.*\)/\1/p' "$out/run.log" | paste -sd', ') (code $code)"
 	[ $code -le 1 ] || [ $code = 4 ] || [ $code = 5 ]
 }
 

@@ -1,6 +1,8 @@
 """Writes the table of docs/clients.md from the reports that check.sh has left.
 
-    table.py DIR docs/clients.md      replaces what stands between the two comments "table" of the page
+    table.py DIR... docs/clients.md      replaces what stands between the two comments "table" of the page
+
+With several directories a step counts as it was judged in the last one that has it.
 """
 
 import collections
@@ -14,17 +16,23 @@ SIGNS = {"pass": "✓", "fail": "✗", "warning": "!", "behaviour": "✓", "skip
 TOOLS = {"device": "mosquitto_sub", "device-out2": "mosquitto_pub"}
 
 
-def columns(reports):
-    """Yields title, version and the specs of each client, by id."""
-    for file in sorted(reports.glob("*/result.json")):
-        result = json.loads(file.read_text())
-        name, version = file.parent.name.rsplit("-", 1)
-        targets = TOOLS if name == "mosquitto" else {"device": name}
-        for target, title in targets.items():
-            specs = {s["id"]: s for s in result["specs"] if s["target"] == target}
-            findings = [f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail"]
-            if specs:
-                yield title, version, specs, findings
+def columns(directories):
+    """Returns title, version, the specs by id and the findings of each client."""
+    found = {}
+    for directory in directories:
+        for file in sorted(directory.glob("*/result.json")):
+            result = json.loads(file.read_text())
+            name, version = file.parent.name.rsplit("-", 1)
+            targets = TOOLS if name == "mosquitto" else {"device": name}
+            for target, title in targets.items():
+                specs = {s["id"]: s for s in result["specs"] if s["target"] == target}
+                if not specs:
+                    continue
+                old_specs, old_findings = found.get((title, version), ({}, []))
+                findings = [f for f in old_findings if f.get("spec") not in specs]
+                findings += [f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail"]
+                found[title, version] = old_specs | specs, findings
+    return [(title, version, *found[title, version]) for title, version in sorted(found)]
 
 
 def failures(specs, findings):
@@ -40,10 +48,10 @@ def failures(specs, findings):
 
 
 def main():
-    reports, page = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    all_columns = list(columns(reports))
+    *directories, page = map(pathlib.Path, sys.argv[1:])
+    all_columns = columns(directories)
     if not all_columns:
-        sys.exit(f"no reports in {reports}")
+        sys.exit("there are no reports")
     lines = []
     texts, order = {}, []
     for _, _, specs, _ in all_columns:

@@ -2,6 +2,7 @@ import com.hivemq.client.mqtt.MqttClientBuilder;
 import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
 import com.hivemq.client.mqtt.mqtt5.Mqtt5AsyncClient;
+import com.hivemq.client.mqtt.mqtt5.Mqtt5ClientBuilder;
 import com.hivemq.client.mqtt.mqtt5.lifecycle.Mqtt5ClientConnectedContext;
 import com.hivemq.client.mqtt.mqtt5.message.connect.Mqtt5Connect;
 import com.hivemq.client.mqtt.mqtt5.message.connect.Mqtt5ConnectBuilder;
@@ -15,7 +16,11 @@ final class Five implements Device.Running {
     private final Mqtt5AsyncClient client;
 
     Five(MqttClientBuilder builder) {
-        client = builder.useMqttVersion5()
+        Mqtt5ClientBuilder versioned = builder.useMqttVersion5();
+        if (Device.setting("WILL", "1").equals("1")) {
+            versioned = versioned.willPublish(status("offline")); // given to connect() it would be in the first CONNECT only
+        }
+        client = versioned
                 .addConnectedListener(c -> online(((Mqtt5ClientConnectedContext) c).getConnAck().isSessionPresent()))
                 .buildAsync();
         client.publishes(MqttGlobalPublishFilter.ALL, this::received);
@@ -23,9 +28,6 @@ final class Five implements Device.Running {
                 .cleanStart(Device.setting("CLEAN_START", "0").equals("1"))
                 .sessionExpiryInterval(Device.number("SESSION_EXPIRY", "300"))
                 .keepAlive(Device.number("KEEP_ALIVE", "10"));
-        if (Device.setting("WILL", "1").equals("1")) {
-            connect = connect.willPublish(status("offline"));
-        }
         client.connect(connect.build()).whenComplete(Device::report);
     }
 

@@ -2,6 +2,7 @@ import com.hivemq.client.mqtt.MqttClientBuilder;
 import com.hivemq.client.mqtt.MqttGlobalPublishFilter;
 import com.hivemq.client.mqtt.datatypes.MqttQos;
 import com.hivemq.client.mqtt.mqtt3.Mqtt3AsyncClient;
+import com.hivemq.client.mqtt.mqtt3.Mqtt3ClientBuilder;
 import com.hivemq.client.mqtt.mqtt3.lifecycle.Mqtt3ClientConnectedContext;
 import com.hivemq.client.mqtt.mqtt3.message.connect.Mqtt3Connect;
 import com.hivemq.client.mqtt.mqtt3.message.connect.Mqtt3ConnectBuilder;
@@ -15,16 +16,17 @@ final class Three implements Device.Running {
     private final Mqtt3AsyncClient client;
 
     Three(MqttClientBuilder builder) {
-        client = builder.useMqttVersion3()
+        Mqtt3ClientBuilder versioned = builder.useMqttVersion3();
+        if (Device.setting("WILL", "1").equals("1")) {
+            versioned = versioned.willPublish(status("offline")); // given to connect() it would be in the first CONNECT only
+        }
+        client = versioned
                 .addConnectedListener(c -> online(((Mqtt3ClientConnectedContext) c).getConnAck().isSessionPresent()))
                 .buildAsync();
         client.publishes(MqttGlobalPublishFilter.ALL, this::received);
         Mqtt3ConnectBuilder connect = Mqtt3Connect.builder()
                 .cleanSession(Device.setting("CLEAN_START", "0").equals("1"))
                 .keepAlive(Device.number("KEEP_ALIVE", "10"));
-        if (Device.setting("WILL", "1").equals("1")) {
-            connect = connect.willPublish(status("offline"));
-        }
         client.connect(connect.build()).whenComplete(Device::report);
     }
 
