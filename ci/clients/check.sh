@@ -56,6 +56,7 @@ check() {
 		sleep 1
 	done
 	kill "$device" 2>/dev/null || true
+	timeout 10 tail --pid="$device" -f /dev/null || kill -KILL "$device" 2>/dev/null || true # some wait for a connection
 	wait "$device" 2>/dev/null || true
 	# No code tells of findings alone; 1 and 5 are findings, anything above is trouble.
 	local code=0

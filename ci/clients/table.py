@@ -2,7 +2,7 @@
 
     table.py DIR... docs/clients.md      replaces what stands between the two comments "table" of the page
 
-With several directories a step counts as it was judged in the last one that has it.
+With several directories a step counts as it was judged in the last one that has decided it.
 """
 
 import collections
@@ -25,12 +25,15 @@ def columns(directories):
             name, version = file.parent.name.rsplit("-", 1)
             targets = TOOLS if name == "mosquitto" else {"device": name}
             for target, title in targets.items():
+                old_specs, old_findings = found.get((title, version), ({}, []))
                 specs = {s["id"]: s for s in result["specs"] if s["target"] == target}
+                specs = {id: s for id, s in specs.items() if s["verdict"] != "inconclusive" or id not in old_specs}
                 if not specs:
                     continue
-                old_specs, old_findings = found.get((title, version), ({}, []))
                 findings = [f for f in old_findings if f.get("spec") not in specs]
-                findings += [f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail"]
+                findings += [
+                    f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail" and f.get("spec") in specs
+                ]
                 found[title, version] = old_specs | specs, findings
     return [(title, version, *found[title, version]) for title, version in sorted(found)]
 
