@@ -22,6 +22,7 @@ type Engine struct {
 	outcomes map[string]*outcome
 	slots    chan struct{} // one for each body that may run, nil without a limit
 	health   health
+	variants variants
 	stopping chan struct{} // closed: nothing new is started
 	once     sync.Once
 	ended    chan struct{}
@@ -34,6 +35,8 @@ type EngineOptions struct {
 	Instances int // private instances of the target at a time; 0 means 2
 	Parallel  int // all of these together; 0 means no further limit
 	OnRow     func(reports.Row)
+	OnVariant func(reports.TargetInfo) // told of each variant of the target that is opened; nil: nobody is
+	OnTrouble func(error)              // told of what went wrong beside the rows; nil: nobody is
 	Observed  Capabilities             // by which specs are skipped
 	Only      func(Item) (skip string) // further reasons to skip
 }
@@ -85,7 +88,13 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 	slices.SortStableFunc(own, func(a, b numbered) int { return int(b.Wait - a.Wait) })
 	go func() {
 		defer close(e.ended)
+		defer e.closeVariants()
 		var wg sync.WaitGroup
+		for _, i := range items {
+			if i.Variant != "" {
+				wg.Go(func() { e.placeOf(i) }) // the start takes a while
+			}
+		}
 		wg.Go(func() { e.drive(waiting, o.Waiting) })
 		wg.Go(func() { e.drive(quick, o.Quick) })
 		wg.Go(func() { e.drive(own, o.Instances) })
@@ -185,18 +194,23 @@ func (e *Engine) one(job numbered) reports.Row {
 		return e.unstarted(job.Item)
 	default:
 	}
-	if reason := e.options.Observed.Lacks(job.Item); reason != "" {
-		return e.unrun(job.Item, reports.Skip, reason)
+	where, err := e.placeOf(job.Item)
+	if err != nil {
+		return e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("no variant %s of the target for this spec: %v", job.Variant, err))
+	}
+	if reason := where.observed.Lacks(job.Item); reason != "" {
+		return where.at(e.unrun(job.Item, reports.Skip, reason))
 	}
 	if e.options.Only != nil {
 		if reason := e.options.Only(job.Item); reason != "" {
 			return e.unrun(job.Item, reports.Skip, reason)
 		}
 	}
-	begin := e.unrun(job.Item, "", "")
+	begin := where.at(e.unrun(job.Item, "", ""))
 	begin.Event = "begin"
 	e.options.OnRow(begin)
 	config := e.config
+	config.Target, config.Observed = where.target, where.observed
 	if job.Own {
 		i, ok := config.Target.(Instancer)
 		if !ok {
@@ -209,7 +223,7 @@ func (e *Engine) one(job numbered) reports.Row {
 		defer instance.Close()
 		config.Target = instance
 	}
-	if job.Own {
+	if job.Own || where.variant {
 		return Run(e.ctx, job.Item, job.number, config)
 	}
 	life, gone := e.health.state()

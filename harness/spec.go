@@ -70,6 +70,7 @@ type Definition struct {
 	// must answer afterwards.
 	Hostile bool
 	Needs   []Capability
+	Variant Variant // of the target that it runs on, "" for the default; see [On]
 	Body    func(context.Context)
 	File    string // where it is defined
 	Line    int

@@ -84,10 +84,14 @@ func (c *conn) read() {
 		from = restless{c}
 	}
 	r := bufio.NewReader(from)
+	largest := int(c.b.config.MaximumPacketSize) // v5:MQTT-3.2.2-15
+	if c.b.defect(packetSizeNotEnforced) {
+		largest = defaultMaximumPacketSize
+	}
 	var err error
 	for err == nil && c.readable() {
 		var bytes []byte
-		if bytes, err = wire.ReadFrame(r, int(c.b.config.MaximumPacketSize)); err != nil {
+		if bytes, err = wire.ReadFrame(r, largest); err != nil {
 			c.readFailed(bytes, err)
 		} else {
 			c.received(bytes)

@@ -49,6 +49,8 @@ const (
 	quotaFreedAtPubrec               defect = "quota-freed-at-pubrec"
 	quotaBlocksOthers                defect = "quota-blocks-others"
 	receiveMaximumNotEnforced        defect = "receive-maximum-not-enforced"
+	surplusDropped                   defect = "surplus-dropped"
+	packetSizeNotEnforced            defect = "packet-size-not-enforced"
 	qosAboveMaximumTolerated         defect = "qos-above-maximum-tolerated"
 	oversizeSent                     defect = "oversize-sent"
 	oversizeEndsConnection           defect = "oversize-ends-connection"
@@ -167,6 +169,10 @@ var deliveryDefects = []defectRow{
 		"While there is no send quota, PINGRESP is held back as well."},
 	{receiveMaximumNotEnforced, "v5:U5-024",
 		"A client may exceed the server's Receive Maximum."},
+	{surplusDropped, "v5:U5-024",
+		"What a client sends above the server's Receive Maximum is dropped without a word."},
+	{packetSizeNotEnforced, "v5:MQTT-3.2.2-15",
+		"Packets above the server's Maximum Packet Size are accepted."},
 	{qosAboveMaximumTolerated, "v5:U5-016",
 		"A PUBLISH above Maximum QoS is accepted."},
 	{oversizeSent, "v5:MQTT-3.1.2-24",

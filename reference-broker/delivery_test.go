@@ -353,6 +353,15 @@ var limitBehaviours = []behaviour{
 		if told := c.closed(time.Second); v == wire.V5 {
 			equal(w, "reason", told.ReasonCode, wire.PacketTooLarge)
 		}
+		c = w.connect(v, clean("b"))
+		p := wire.Publish{Topic: "s"}
+		p.Payload = make([]byte, 100-len(wire.Bytes(p, v)))
+		c.send(p)
+		c.send(wire.Pingreq{})
+		next[wire.Pingresp](c)
+		p.Payload = append(p.Payload, 0) // one byte more than is allowed
+		c.send(p)
+		c.closed(time.Second)
 	}},
 	{"limits what waits for a session", both, Config{MaximumQueuedMessages: 3}, func(w *world, v wire.Version) {
 		c := w.connect(v, persistent("a", 300))

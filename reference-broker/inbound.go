@@ -68,6 +68,9 @@ func (c *conn) publish2(p wire.Publish, m *message, code wire.ReasonCode) {
 		return
 	}
 	if len(c.incoming) >= int(b.config.ReceiveMaximum) && !c.incoming[p.PacketID] && !b.defect(receiveMaximumNotEnforced) {
+		if b.defect(surplusDropped) { // v5:U5-024
+			return
+		}
 		c.fail(wire.ReceiveMaximumExceeded, "more exchanges open than the announced Receive Maximum") // v5:U5-024
 		return
 	}

@@ -295,8 +295,10 @@ func TestConforming(t *testing.T) {
 
 // run runs one spec as the engine does: what the broker lacks is observed first.
 func (m made) run(t *testing.T, i harness.Item, n int) (row reports.Row) {
+	var users []suites.User
+	m.config, users = variant(t, i, m.config)
 	synctest.Test(t, func(t *testing.T) {
-		target := &makeTarget{made: m}
+		target := &makeTarget{made: m, users: users}
 		target.serve, target.stop = m.front.start(m.config)(t)
 		timing := harness.Timing{Reply: 2 * time.Second, Slack: 3 * time.Second, Quiet: 500 * time.Millisecond}
 		ctx := context.Background()
@@ -319,6 +321,7 @@ func (m made) run(t *testing.T, i harness.Item, n int) (row reports.Row) {
 // makeTarget is a broker of another make, reached over in-memory connections.
 type makeTarget struct {
 	made
+	users   []suites.User // none, or who all specs are and the witness
 	serve   func(net.Conn)
 	stop    func()
 	mu      sync.Mutex
@@ -339,6 +342,20 @@ func (m *makeTarget) Dial(context.Context) (net.Conn, error) {
 		return whole{client}, nil
 	}
 	return client, nil
+}
+
+func (m *makeTarget) Credentials() (username, password string, ok bool) {
+	if len(m.users) == 0 {
+		return "", "", false
+	}
+	return m.users[0].Name, m.users[0].Password, true
+}
+
+func (m *makeTarget) WitnessCredentials() (username, password string, ok bool) {
+	if len(m.users) == 0 {
+		return "", "", false
+	}
+	return m.users[1].Name, m.users[1].Password, true
 }
 
 func (m *makeTarget) Info() reports.TargetInfo { return reports.TargetInfo{Name: m.name} }

@@ -11,7 +11,6 @@ import (
 	"github.com/mqttspec/mqttspec/harness/req"
 	broker "github.com/mqttspec/mqttspec/reference-broker"
 	"github.com/mqttspec/mqttspec/reports"
-	"github.com/mqttspec/mqttspec/suites"
 )
 
 // TestDetectionMatrix runs every spec against the reference broker with each of its defects. Each defect is caught by a
@@ -104,7 +103,7 @@ type elsewhere struct {
 func against(t *testing.T, all []harness.Item, d broker.Defect) (caught map[string]bool, e elsewhere) {
 	caught = map[string]bool{}
 	for n, i := range all {
-		row := suites.Virtual(t, i, n, reference(broker.Config{Defects: []string{d.Name}}))
+		row := onReference(t, i, n, broker.Config{Defects: []string{d.Name}})
 		if row.OwnDefect {
 			t.Errorf("%s: defect of our own: %s", i.Key(), row.Reason)
 		}

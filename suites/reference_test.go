@@ -26,6 +26,29 @@ func reference(config broker.Config) suites.Start {
 	}
 }
 
+// onReference runs an item against the reference broker with a configuration, in the variant that the item wants.
+func onReference(t *testing.T, i harness.Item, n int, config broker.Config) reports.Row {
+	t.Helper()
+	config, users := variant(t, i, config)
+	return suites.Virtual(t, i, n, reference(config), users...)
+}
+
+// variant returns the configuration in the variant that an item wants, and whom it lets in.
+func variant(t *testing.T, i harness.Item, config broker.Config) (broker.Config, []suites.User) {
+	t.Helper()
+	if i.Variant == "" {
+		return config, nil
+	}
+	config, known := config.Variant(string(i.Variant))
+	if !known {
+		t.Fatalf("%s: the reference broker has no variant %s", i.Key(), i.Variant)
+	}
+	if i.Variant != harness.Auth {
+		return config, nil
+	}
+	return config, []suites.User{{Name: broker.UserName, Password: broker.UserPassword}, {Name: broker.WitnessName, Password: broker.WitnessPassword}}
+}
+
 // items is the whole list.
 func items(t *testing.T) []harness.Item {
 	t.Helper()
@@ -56,7 +79,7 @@ func failed(row reports.Row) (ids []req.ID) {
 func TestReferenceConforms(t *testing.T) {
 	for n, i := range items(t) {
 		t.Run(i.Key(), func(t *testing.T) {
-			row := suites.Virtual(t, i, n, reference(broker.Config{}))
+			row := onReference(t, i, n, broker.Config{})
 			if row.Verdict != reports.Pass && row.Verdict != reports.Behaviour {
 				t.Errorf("%s: %s\n%s", row.Verdict, row.Reason, suites.Timeline(row))
 			}
@@ -84,7 +107,7 @@ func TestTolerances(t *testing.T) {
 		t.Run(tolerance.Name, func(t *testing.T) {
 			t.Parallel()
 			for n, i := range all {
-				row := suites.Virtual(t, i, n, reference(broker.Config{Tolerances: []string{tolerance.Name}}))
+				row := onReference(t, i, n, broker.Config{Tolerances: []string{tolerance.Name}})
 				if ids := failed(row); len(ids) > 0 || row.OwnDefect {
 					t.Errorf("%s: %v %s\n%s", i.Key(), ids, row.Reason, suites.Timeline(row))
 				} else if row.Verdict == reports.Inconclusive {

@@ -29,6 +29,8 @@ func All() []harness.Group {
 		protocol.Aliases,
 		protocol.Shared,
 		protocol.Limits,
+		protocol.ServerLimits,
+		protocol.Access,
 		protocol.Ping,
 		harness.Hostile(protocol.Malformed),
 		harness.Hostile(protocol.MalformedProperties),

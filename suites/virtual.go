@@ -30,7 +30,17 @@ type virtualOptions struct {
 	long     bool
 	only     func(harness.Item) bool
 	versions []wire.Version
+	variants map[harness.Variant]configured
 }
+
+// configured is a broker in one configuration.
+type configured struct {
+	start Start
+	users []User
+}
+
+// User is somebody whom a broker lets in by User Name and Password.
+type User struct{ Name, Password string }
 
 // Long runs also the specs that wait more than a virtual hour. A broker with tickers spends real time on every virtual
 // second; one with timers at the instant does not.
@@ -39,6 +49,18 @@ func Long() VirtualOption { return func(o *virtualOptions) { o.long = true } }
 // Only runs the specs that choose accepts.
 func Only(choose func(harness.Item) bool) VirtualOption {
 	return func(o *virtualOptions) { o.only = choose }
+}
+
+// Variant says how the broker is started in another configuration, which specs of limits and rights ask for; what it must
+// be like, the constant of [harness.Variant] says. Users are whom it lets in: who all specs are, then the witness. Without
+// it those specs run on the broker as it is.
+func Variant(v harness.Variant, start Start, users ...User) VirtualOption {
+	return func(o *virtualOptions) {
+		if o.variants == nil {
+			o.variants = map[harness.Variant]configured{}
+		}
+		o.variants[v] = configured{start, users}
+	}
 }
 
 // In runs the specs of the given versions, instead of all.
@@ -58,22 +80,33 @@ func Test(t *testing.T, start Start, options ...VirtualOption) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen, err := observe(t, start)
-	if err != nil {
-		t.Fatal(err)
+	places := map[harness.Variant]*configured{"": {start: start}}
+	for v, c := range o.variants {
+		places[v] = &c
+	}
+	seenOf := map[harness.Variant]harness.Capabilities{}
+	for v, c := range places {
+		if seenOf[v], err = observe(t, *c); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for n, i := range items {
 		if o.only != nil && !o.only(i) {
 			continue
 		}
 		t.Run(i.Key(), func(t *testing.T) {
+			variant := i.Variant
+			if places[variant] == nil {
+				variant = ""
+			}
+			seen := seenOf[variant]
 			if lack := seen.Lacks(i); lack != "" {
 				t.Skip(lack)
 			}
 			if i.Wait > time.Hour && !o.long {
 				t.Skipf("waits %s of virtual time; suites.Long() runs it", i.Wait)
 			}
-			report(t, virtual(t, i, n, start, seen))
+			report(t, virtual(t, i, n, *places[variant], seen))
 		})
 	}
 }
@@ -115,15 +148,16 @@ const stuck = 2 * time.Minute
 
 // Virtual runs one spec against a broker in a bubble of virtual time. A goroutine that outlives the broker is reported
 // as an inconclusive row that names the leak.
-func Virtual(t *testing.T, i harness.Item, number int, start Start) (row reports.Row) {
-	return virtual(t, i, number, start, harness.Capabilities{})
+// The users are those whom the broker lets in; see [Variant].
+func Virtual(t *testing.T, i harness.Item, number int, start Start, users ...User) (row reports.Row) {
+	return virtual(t, i, number, configured{start, users}, harness.Capabilities{})
 }
 
 // observe asks a broker, in a bubble of its own, what it offers.
-func observe(t *testing.T, start Start) (seen harness.Capabilities, err error) {
+func observe(t *testing.T, c configured) (seen harness.Capabilities, err error) {
 	synctest.Test(t, func(t *testing.T) {
 		var target *memory
-		if target, err = open(t, start); err != nil {
+		if target, err = open(t, c); err != nil {
 			return
 		}
 		seen, err = harness.Observe(context.Background(), target, "v", virtualTiming.Reply, Versions...)
@@ -137,7 +171,7 @@ func observe(t *testing.T, start Start) (seen harness.Capabilities, err error) {
 }
 
 // virtual is [Virtual] with what was observed of the broker.
-func virtual(t *testing.T, i harness.Item, number int, start Start, seen harness.Capabilities) (row reports.Row) {
+func virtual(t *testing.T, i harness.Item, number int, c configured, seen harness.Capabilities) (row reports.Row) {
 	watchdog := time.AfterFunc(stuck, func() { sayStuck(i) })
 	defer watchdog.Stop()
 	defer func() {
@@ -147,7 +181,7 @@ func virtual(t *testing.T, i harness.Item, number int, start Start, seen harness
 		}
 	}()
 	synctest.Test(t, func(t *testing.T) {
-		target, err := open(t, start)
+		target, err := open(t, c)
 		if err != nil {
 			row = reports.Row{Event: "end", ID: i.ID, Version: i.Version, Verdict: reports.Inconclusive, Reason: err.Error()}
 			return
@@ -167,6 +201,7 @@ type memory struct {
 	serve func(net.Conn)
 	stop  func()
 	again func() (*memory, error)
+	users []User
 
 	mu      sync.Mutex
 	conns   []net.Conn
@@ -174,14 +209,14 @@ type memory struct {
 	crash   error
 }
 
-func open(t *testing.T, start Start) (m *memory, err error) {
+func open(t *testing.T, c configured) (m *memory, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the broker panics at its start: %v", p)
 		}
 	}()
-	serve, stop := start(t)
-	return &memory{serve: serve, stop: stop, again: func() (*memory, error) { return open(t, start) }}, nil
+	serve, stop := c.start(t)
+	return &memory{serve: serve, stop: stop, again: func() (*memory, error) { return open(t, c) }, users: c.users}, nil
 }
 
 // Dial connects to the broker.
@@ -206,6 +241,19 @@ func (m *memory) Dial(context.Context) (net.Conn, error) {
 
 // Instance starts another broker in the same bubble.
 func (m *memory) Instance(context.Context) (harness.Target, error) { return m.again() }
+
+// Credentials are those of the first user.
+func (m *memory) Credentials() (username, password string, ok bool) { return m.user(0) }
+
+// WitnessCredentials are those of the second user.
+func (m *memory) WitnessCredentials() (username, password string, ok bool) { return m.user(1) }
+
+func (m *memory) user(n int) (username, password string, ok bool) {
+	if n >= len(m.users) {
+		return "", "", false
+	}
+	return m.users[n].Name, m.users[n].Password, true
+}
 
 // Info names the target.
 func (m *memory) Info() reports.TargetInfo {

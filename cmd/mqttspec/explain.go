@@ -138,6 +138,9 @@ func explainSpec(w io.Writer, specs []harness.Item) {
 	if s.Own {
 		item(w, "placement", "an instance of the target for itself")
 	}
+	if s.Variant != "" {
+		item(w, "variant", "%s, where the target's description has it; otherwise on the default configuration", s.Variant)
+	}
 	if s.Volume {
 		item(w, "volume", "heavy: runs alone, after the others")
 	}

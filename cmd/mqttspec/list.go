@@ -102,6 +102,9 @@ func listSpecs(w io.Writer, asJSON bool) error {
 		if i.Own {
 			wait = strings.TrimPrefix(wait+", own", ", ")
 		}
+		if i.Variant != "" {
+			wait = strings.TrimPrefix(wait+", variant "+string(i.Variant), ", ")
+		}
 		rows = append(rows, []string{"  " + i.ID, strings.Join(versions[i.ID], " "), i.Text, wait})
 		versions[i.ID] = nil
 		specs++

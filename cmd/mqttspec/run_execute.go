@@ -107,8 +107,16 @@ func (r *runner) begin(d target.Description, repeat, round int) (_ *harness.Engi
 	}
 	r.engine = harness.Start(context.WithoutCancel(r.ctx), r.selected.items, harness.Config{
 		Target: r.target, Timing: r.o.timing, Jitter: r.jitter, Token: token(r.o.seed, round), Repeat: repeat,
-	}, harness.EngineOptions{Parallel: parallel(r.o.parallel, d.Claims), OnRow: r.row, Observed: r.observed})
+	}, harness.EngineOptions{Parallel: parallel(r.o.parallel, d.Claims), OnRow: r.row, Observed: r.observed,
+		OnVariant: r.varied, OnTrouble: func(err error) { r.say("%s", printable(err.Error())) }})
 	return r.engine, nil
+}
+
+// varied keeps what was observed of a variant of the target.
+func (r *runner) varied(info reports.TargetInfo) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.targets = append(r.targets, info)
 }
 
 // clients is how many connections a spec has at most, but for a few.

@@ -191,11 +191,14 @@ func (p prompt) Credentials() (username, password string, ok bool) {
 // closeTarget closes the target that is open, if there is one.
 func (r *runner) closeTarget() {
 	r.mu.Lock()
-	t := r.target
+	t, engine := r.target, r.engine
 	r.target = nil
 	r.mu.Unlock()
 	if t == nil {
 		return
+	}
+	if engine != nil {
+		<-engine.Done() // it closes the variants of the target
 	}
 	if err := t.Close(); err != nil {
 		r.say("the target could not be closed: %s", printable(err.Error()))

@@ -6,6 +6,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/mqttspec/mqttspec/harness"
 )
 
 // Description says what a target is and how it is reached or started. [Parse] makes one of what stands on the command
@@ -20,6 +22,9 @@ type Description struct {
 	Claims       Claims       `yaml:"claims"`
 	TLS          TLS          `yaml:"tls"`
 
+	// Variants are other configurations, which specs of limits and rights ask for.
+	Variants map[harness.Variant]VariantDescription `yaml:"variants"`
+
 	// The ways to the broker. If there are several, [Open] takes the first one.
 	Exec      *Exec      `yaml:"exec"`
 	Container *Container `yaml:"container"`
@@ -30,6 +35,8 @@ type Description struct {
 	reference *reference
 	directory string // of the file, which names in it are relative to
 	tag       string // of the container's image, "" for the default
+	variant   harness.Variant
+	witness   *Credentials
 }
 
 // Credentials are given in CONNECT where a spec does not write its own.

@@ -124,7 +124,7 @@ func (d Description) check() (path string, err error) {
 			return "address.url", err
 		}
 	}
-	return "", nil
+	return d.checkVariants()
 }
 
 func (c Claims) check() (path string, err error) {

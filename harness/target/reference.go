@@ -22,6 +22,7 @@ import (
 // reference is the reference broker with what is switched on in it.
 type reference struct {
 	defects, tolerances []string
+	variant             harness.Variant
 }
 
 func parseReference(query string) (Description, error) {
@@ -34,7 +35,7 @@ func parseReference(query string) (Description, error) {
 			return Description{}, configErrorf("reference?%s: %q is neither defect nor tolerance", query, key)
 		}
 	}
-	r := &reference{values["defect"], values["tolerance"]}
+	r := &reference{defects: values["defect"], tolerances: values["tolerance"]}
 	if err := r.check(); err != nil {
 		return Description{}, &ConfigError{err}
 	}
@@ -52,6 +53,8 @@ func (r reference) check() error {
 
 // embedded is a reference broker in this process, served over loopback TCP.
 type embedded struct {
+	login
+	witness     login
 	description Description
 	options     Options
 	broker      *broker.Broker
@@ -65,19 +68,25 @@ type embedded struct {
 }
 
 func openReference(d Description, o Options) (*embedded, error) {
-	r := reference{append(d.reference.defects, o.Defects...), append(d.reference.tolerances, o.Tolerances...)}
+	r := reference{append(d.reference.defects, o.Defects...), append(d.reference.tolerances, o.Tolerances...), d.reference.variant}
 	if err := r.check(); err != nil {
 		return nil, &ConfigError{err}
 	}
 	if t := cmp.Or(o.Transport, TransportTCP); t != TransportTCP {
 		return nil, configErrorf("the reference broker as a target is served over tcp only, not over %s", t)
 	}
-	d.reference = &r
 	log := newTail()
-	b, err := broker.New(broker.Config{
+	config := broker.Config{
 		Defects: r.defects, Tolerances: r.tolerances,
 		Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	if r.variant != "" {
+		var known bool
+		if config, known = config.Variant(string(r.variant)); !known {
+			return nil, harness.ErrNoVariant
+		}
+	}
+	b, err := broker.New(config)
 	if err != nil {
 		return nil, &ConfigError{err}
 	}
@@ -121,8 +130,30 @@ func (e *embedded) Instance(context.Context) (harness.Target, error) {
 	return openReference(e.description, e.options)
 }
 
+// Variant starts another reference broker in the given configuration.
+func (e *embedded) Variant(_ context.Context, v harness.Variant) (harness.Target, error) {
+	d := e.description.vary(v)
+	r := *d.reference
+	r.variant = v
+	d.reference = &r
+	t, err := openReference(d, e.options)
+	if err != nil {
+		return nil, err
+	}
+	if v == harness.Auth {
+		t.login = login{broker.UserName, broker.UserPassword}
+		t.witness = login{broker.WitnessName, broker.WitnessPassword}
+	}
+	return t, nil
+}
+
 // Keeps is false: the broker ends with the run.
 func (e *embedded) Keeps() bool { return false }
+
+// WitnessCredentials are those of the second user in the variant auth.
+func (e *embedded) WitnessCredentials() (username, password string, ok bool) {
+	return e.witness.Credentials()
+}
 
 // Logs returns what the broker has said of connections that ended in an error.
 func (e *embedded) Logs() string { return e.log.String() }

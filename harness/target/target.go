@@ -101,7 +101,7 @@ func startTimeout(d Description, o Options) time.Duration {
 
 // info is what is known of the target without looking at it.
 func (d Description) info() reports.TargetInfo {
-	return reports.TargetInfo{Name: d.Spec, Software: d.Software, Variant: "default", Declared: d.Claims.table()}
+	return reports.TargetInfo{Name: d.Spec, Software: d.Software, Variant: cmp.Or(string(d.variant), "default"), Declared: d.Claims.table()}
 }
 
 // login is a User Name and a Password for CONNECT. The zero value is none.
