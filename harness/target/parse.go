@@ -1,6 +1,7 @@
 package target
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	imagename "github.com/distribution/reference"
 
 	"github.com/mqttspec/mqttspec/ci/targets"
 )
@@ -90,7 +93,7 @@ func described(name string) (d Description, ok bool, err error) {
 		if !tagged {
 			return d, true, nil
 		}
-		if d.Container == nil || tag == "" {
+		if d.Container == nil || checkImage(name+":"+tag) != nil {
 			return d, true, configErrorf("%s: %q is no tag of an image", name, tag)
 		}
 		d.Exec, d.tag = nil, tag // a tag belongs to an image
@@ -123,13 +126,31 @@ func parseDocker(image string) (Description, error) {
 		d.Exec, d.Address = nil, nil
 		return d, err
 	}
-	if image == "" || strings.ContainsAny(image, " \t{}") {
-		return Description{}, configErrorf("docker:%s: no image has that name", image)
+	if err := checkImage(image); err != nil {
+		return Description{}, configErrorf("docker:%s: %w", image, err)
 	}
 	name := image[strings.LastIndex(image, "/")+1:]
 	name, _, _ = strings.Cut(name, "@")
 	name, _, _ = strings.Cut(name, ":")
 	return Description{Name: name, Container: &Container{Image: image, Ports: Ports{TCP: 1883}}}, nil
+}
+
+// checkImage says why no image can have a name, which an engine would only find out when it is asked for the image.
+func checkImage(image string) error {
+	_, err := imagename.ParseAnyReference(image)
+	if err == nil {
+		return nil
+	}
+	name, version := image, ""
+	if at := strings.IndexAny(image[strings.LastIndexByte(image, '/')+1:], ":@"); at >= 0 {
+		at += strings.LastIndexByte(image, '/') + 1
+		name, version = image[:at], image[at:]
+	}
+	lower := strings.ToLower(name) + version
+	if _, err := imagename.ParseAnyReference(lower); err == nil {
+		return fmt.Errorf("no image has upper case in its name; perhaps %s is meant", lower)
+	}
+	return errors.New("no image has that name")
 }
 
 // address is a URL that names a broker.

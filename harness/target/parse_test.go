@@ -9,6 +9,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
+	sum := strings.Repeat("0123456789abcdef", 4)
 	for _, c := range []struct {
 		spec, name, shown string // shown "" is spec
 		host, path        string // of an address
@@ -32,7 +33,8 @@ func TestParse(t *testing.T) {
 		{spec: "mosquitto:2.0.11", name: "mosquitto", image: "eclipse-mosquitto:{tag}", tag: "2.0.11"},
 		{spec: "mosquitto", name: "mosquitto", image: "eclipse-mosquitto:{tag}"},
 		{spec: "docker:registry.example:5000/x/broker:1.2", name: "broker", image: "registry.example:5000/x/broker:1.2"},
-		{spec: "docker:broker@sha256:abc", name: "broker", image: "broker@sha256:abc"},
+		{spec: "docker:broker@sha256:" + sum, name: "broker", image: "broker@sha256:" + sum},
+		{spec: "docker:" + sum, name: sum, image: sum},
 	} {
 		d, err := Parse(c.spec)
 		if err != nil {
@@ -64,27 +66,35 @@ func TestParse(t *testing.T) {
 
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	for spec, want := range map[string]string{
-		"":                                "the target is empty",
-		"mosquito":                        "one of mochi, mosquitto",
-		"localhost:1883":                  "tcp://localhost:1883",
-		"mqtt://h":                        `unknown transport "mqtt"`,
-		"tcp://":                          "the host is missing",
-		"tcp://:1883":                     "the host is missing",
-		"tcp://h:0":                       "the port 0 is not between",
-		"tcp://h:70000":                   "the port 70000 is not between",
-		"tcp://h/mqtt":                    "only addresses of WebSockets have a path",
-		"ws://h/a#b":                      "#",
-		"tcp://me:secret@h:port":          "no URL",
-		"exec:":                           "command is missing",
-		"exec:broker":                     "have {port}",
-		"exec:broker '{port}":             "quote",
-		"exec:mosquitto":                  "describes no command",
-		"docker:":                         "no image has that name",
-		"docker:a b":                      "no image has that name",
-		"mochi:":                          "is no tag",
-		"reference?defect=no-such-defect": `unknown defect "no-such-defect"`,
-		"reference?bug=x":                 `"bug" is neither defect nor tolerance`,
-		"nowhere.yaml":                    "nowhere.yaml",
+		"":                                   "the target is empty",
+		"mosquito":                           "one of mochi, mosquitto",
+		"localhost:1883":                     "tcp://localhost:1883",
+		"mqtt://h":                           `unknown transport "mqtt"`,
+		"tcp://":                             "the host is missing",
+		"tcp://:1883":                        "the host is missing",
+		"tcp://h:0":                          "the port 0 is not between",
+		"tcp://h:70000":                      "the port 70000 is not between",
+		"tcp://h/mqtt":                       "only addresses of WebSockets have a path",
+		"ws://h/a#b":                         "#",
+		"tcp://me:secret@h:port":             "no URL",
+		"exec:":                              "command is missing",
+		"exec:broker":                        "have {port}",
+		"exec:broker '{port}":                "quote",
+		"exec:mosquitto":                     "describes no command",
+		"docker:":                            "no image has that name",
+		"docker:a b":                         "no image has that name",
+		"docker:MyBroker:2.0-RC1":            "perhaps mybroker:2.0-RC1 is meant",
+		"docker:reg.example:5000/X/y":        "perhaps reg.example:5000/x/y is meant",
+		"docker:broker:":                     "no image has that name",
+		"docker:broker:a:b":                  "no image has that name",
+		"docker:broker@sha256:abc":           "no image has that name",
+		"docker:Bro ker":                     "no image has that name",
+		"docker:" + strings.Repeat("x", 300): "no image has that name",
+		"mochi:":                             "is no tag",
+		"mosquitto:2.0/11":                   "is no tag",
+		"reference?defect=no-such-defect":    `unknown defect "no-such-defect"`,
+		"reference?bug=x":                    `"bug" is neither defect nor tolerance`,
+		"nowhere.yaml":                       "nowhere.yaml",
 	} {
 		_, err := Parse(spec)
 		var config *ConfigError

@@ -197,6 +197,12 @@ func (c Container) check() (path string, err error) {
 		if strings.Contains(i.image, "{tag}") && len(c.Tags) == 0 {
 			return i.key, fmt.Errorf("%s %s leaves the tag open, and tags has no default", i.key, i.image)
 		}
+		for _, tag := range append([]string{"x"}, c.Tags...) {
+			image := strings.ReplaceAll(i.image, "{tag}", tag)
+			if err := checkImage(image); image != "" && err != nil {
+				return i.key, fmt.Errorf("%s %s: %w", i.key, image, err)
+			}
+		}
 	}
 	if c.Ports == (Ports{}) {
 		return "ports", errors.New("ports has none of tcp, tls, ws, wss")

@@ -100,6 +100,8 @@ var beyond = []struct{ name, text, want, line string }{
 	{"no {port}", "name: x\nexec:\n  command: a\n", "have {port}", "3 |   command: a"},
 	{"an open quote", "name: x\nexec:\n  command: a 'b {port}\n", "quote", "3 |   command: a"},
 	{"a file outside", "name: x\nexec:\n  command: a {port}\n  files:\n    - path: ../b\n      content: c\n", "must lie in {dir}", "5 |     - path: ../b"},
+	{"an image of no possible name", "name: x\ncontainer:\n  image: My/Broker:{tag}\n  tags: [a]\n  ports: {tcp: 1}\n", "perhaps my/broker:", "3 |   image: My/Broker:{tag}"},
+	{"a tag of no possible name", "name: x\ncontainer:\n  localImage: y:{tag}\n  tags: [a, b/c:d]\n  ports: {tcp: 1}\n", "no image has that name", "3 |   localImage: y:{tag}"},
 	{"an open tag", "name: x\ncontainer:\n  image: y:{tag}\n  ports: {tcp: 1}\n", "leaves the tag open", "3 |   image: y:{tag}"},
 	{"half a certificate", "name: x\ntls:\n  key: k.pem\naddress: {url: tls://h}\n", "both certificate and key", ""},
 	{"no keep alive", "name: x\nclaims:\n  minimumKeepAlive: 2s\n  maximumKeepAlive: 1s\naddress: {url: tcp://h}\n", "is above", "3 |   minimumKeepAlive: 2s"},
