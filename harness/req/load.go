@@ -144,6 +144,12 @@ func statement(v Version, get func(string) string, headings map[Version]map[stri
 	if parts := strings.Split(s.Subsection, "."); len(parts) > 3 {
 		s.Section = strings.Join(parts[:3], ".")
 	}
+	// some ids name the section above the one that they stand in: MQTT-4.1.0-1 is in 4.1.1
+	if group, _, _ := strings.Cut(s.number(), "-"); strings.HasSuffix(group, ".0") {
+		for s.Section = group; strings.HasSuffix(s.Section, ".0"); {
+			s.Section = strings.TrimSuffix(s.Section, ".0")
+		}
+	}
 	outer, ok := headings[v][s.Section]
 	if !ok {
 		return s, fmt.Errorf("%s: section %s has no title", s.ID, s.Section)
