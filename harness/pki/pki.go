@@ -37,6 +37,7 @@ type CA struct {
 
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
+	chain       [][]byte // of an intermediate: its certificate and those above, without the root
 }
 
 // New makes an authority with a new key. The name becomes the issuer's common
@@ -46,20 +47,46 @@ func New(name string) (*CA, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pki: authority %q: %w", name, err)
 	}
-	template := &x509.Certificate{
+	template := authority(name)
+	certificate, err := sign(template, template, key, key)
+	if err != nil {
+		return nil, fmt.Errorf("pki: authority %q: %w", name, err)
+	}
+	return &CA{PEM: certificatePEM(certificate.Raw), certificate: certificate, key: key}, nil
+}
+
+func authority(name string) *x509.Certificate {
+	return &x509.Certificate{
 		Subject:               pkix.Name{CommonName: name},
 		NotBefore:             notBefore,
 		NotAfter:              notAfter,
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
-		MaxPathLenZero:        true,
 	}
-	certificate, err := sign(template, template, key, key)
+}
+
+// Intermediate makes an authority below this one. What it issues carries the chain up to the root, and each
+// certificate of an intermediate is larger by extra bytes and a few, as ExtraBytes in [Options].
+func (ca *CA) Intermediate(name string, extra int) (*CA, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("pki: authority %q: %w", name, err)
 	}
-	return &CA{PEM: certificatePEM(certificate.Raw), certificate: certificate, key: key}, nil
+	template := authority(name)
+	if extra > 0 {
+		extension, err := comment(extra)
+		if err != nil {
+			return nil, fmt.Errorf("pki: authority %q: %w", name, err)
+		}
+		template.ExtraExtensions = []pkix.Extension{extension}
+	}
+	certificate, err := sign(template, ca.certificate, key, ca.key)
+	if err != nil {
+		return nil, fmt.Errorf("pki: authority %q: %w", name, err)
+	}
+	chain := append([][]byte{certificate.Raw}, ca.chain...)
+	return &CA{PEM: certificatePEM(certificate.Raw), certificate: certificate, key: key, chain: chain}, nil
 }
 
 // Pool returns a new pool that trusts this authority only.
@@ -111,9 +138,16 @@ type Options struct {
 }
 
 // Issue signs a certificate with a new key, good for servers and for clients. The
-// result's Leaf is set, and its chain does not repeat the authority. An error
-// means options that no certificate can hold.
-func (ca *CA) Issue(o Options) (tls.Certificate, error) {
+// result's Leaf is set, and its chain does not repeat the root. An error means
+// options that no certificate can hold.
+func (ca *CA) Issue(o Options) (tls.Certificate, error) { return issue(o, ca) }
+
+// SelfSigned makes a certificate that no authority stands for: its own key has
+// signed it.
+func SelfSigned(o Options) (tls.Certificate, error) { return issue(o, nil) }
+
+// issue makes a certificate, signed by ca or, if that is nil, by itself.
+func issue(o Options, ca *CA) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		Subject:               pkix.Name{CommonName: o.CommonName},
 		NotBefore:             notBefore,
@@ -141,11 +175,16 @@ func (ca *CA) Issue(o Options) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("pki: certificate of %q: %w", o.CommonName, err)
 	}
-	leaf, err := sign(template, ca.certificate, key, ca.key)
+	parent, signer := template, key
+	var chain [][]byte
+	if ca != nil {
+		parent, signer, chain = ca.certificate, ca.key, ca.chain
+	}
+	leaf, err := sign(template, parent, key, signer)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("pki: certificate of %q: %w", o.CommonName, err)
 	}
-	return tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
+	return tls.Certificate{Certificate: append([][]byte{leaf.Raw}, chain...), PrivateKey: key, Leaf: leaf}, nil
 }
 
 // sign makes a certificate for key's public half. The serial number is random.

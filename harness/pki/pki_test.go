@@ -258,3 +258,39 @@ func TestWriteFiles(t *testing.T) {
 		t.Error("a file was taken for a directory")
 	}
 }
+
+// TestIntermediate has a client take a long chain, and refuse what nobody stands for.
+func TestIntermediate(t *testing.T) {
+	root := newCA(t, "root")
+	first, err := root.Intermediate("first", 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := first.Intermediate("second", 5000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := second.Server()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, der := range certificate.Certificate {
+		size += len(der)
+	}
+	if len(certificate.Certificate) != 3 || size < 10_000 {
+		t.Errorf("%d certificates of %d bytes", len(certificate.Certificate), size)
+	}
+	client := &tls.Config{RootCAs: root.Pool(), ServerName: "localhost"}
+	if serverErr, clientErr := talk(&tls.Config{Certificates: []tls.Certificate{certificate}}, client); serverErr != nil || clientErr != nil {
+		t.Errorf("a chain of three: %v, %v", serverErr, clientErr)
+	}
+	alone, err := pki.SelfSigned(pki.Options{CommonName: "localhost", DNSNames: []string{"localhost"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, clientErr := talk(&tls.Config{Certificates: []tls.Certificate{alone}}, client)
+	if !is[x509.UnknownAuthorityError](clientErr) {
+		t.Errorf("self-signed: %v", clientErr)
+	}
+}
