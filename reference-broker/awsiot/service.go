@@ -1,5 +1,5 @@
 // Package awsiot is a stand-in for the services around the message broker of AWS IoT Core, as far as MQTT clients see
-// them: device shadows, rules that republish or call a webhook, and life-cycle events. It hooks into the reference
+// them: device shadows, jobs, rules that republish or call a webhook, and life-cycle events. It hooks into the reference
 // broker and publishes its answers there.
 //
 // It imitates what the service documents, in memory and without accounts, policies or a registry of things. No number
@@ -20,6 +20,7 @@ import (
 // Options say which services there are and where their limits lie.
 type Options struct {
 	Shadows *ShadowLimits // nil: no shadows
+	Jobs    *JobLimits    // nil: no jobs
 	Events  *EventOptions // nil: no life-cycle events
 	Rules   []Rule
 	// MaximumHops is how many actions of rules may follow from one message, each from the one before. 0 is 10.
@@ -39,7 +40,8 @@ type Options struct {
 // Service is a [broker.Hook]. One Service belongs to one broker.
 type Service struct {
 	o        Options
-	shadows  map[shadowKey]*shadow // the broker's lock guards this and presence
+	shadows  map[shadowKey]*shadow // the broker's lock guards this, jobs and presence
+	jobs     []*execution          // in the order in which they were made
 	presence map[string]*presence  // by Client Identifier
 	rules    []*rule
 	webhooks *webhooks // nil if no rule has one
@@ -87,13 +89,20 @@ func (s *Service) Close() error {
 	return nil
 }
 
-// Published answers requests to shadows and lets rules act.
+// Published answers requests to shadows and about jobs, and lets rules act.
 func (s *Service) Published(m broker.Message) (follow []wire.Publish, consumed bool) {
 	if rest, ok := strings.CutPrefix(m.Topic, "$aws/rules/"); ok {
 		return s.ingest(m, rest), true
 	}
 	if s.o.Shadows != nil {
 		follow = s.askShadow(m)
+	}
+	if s.o.Jobs != nil {
+		answers, made := s.askJobs(m)
+		if made {
+			return answers, true
+		}
+		follow = append(follow, answers...)
 	}
 	for _, r := range s.rules {
 		if s.matches(r.From, m.Topic) {
