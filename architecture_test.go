@@ -33,7 +33,7 @@ var allowed = map[string][]string{
 	"ci/...":                    {},
 	"harness/target":            {"harness", "harness/wire", "harness/memnet", "harness/pki", "harness/trace", "harness/req", "netfault", "reports", "reference-broker", "ci/..."},
 	"suites/protocol":           {"harness", "harness/wire", "harness/memnet", "harness/trace", "netfault", "reports"},
-	"harness/device":            {"harness", "harness/wire", "harness/memnet", "harness/pki", "harness/trace", "harness/req", "harness/monitor", "reference-broker", "reports"},
+	"harness/device":            {"harness", "harness/wire", "harness/memnet", "harness/pki", "harness/trace", "harness/req", "harness/monitor", "reference-broker", "reference-broker/awsiot", "reports"},
 	"suites/device":             {"harness/device", "harness/wire", "harness/trace", "reports"},
 	"suites/scenarios":          {"harness", "harness/wire", "harness/memnet", "harness/trace", "netfault", "reports"},
 	"suites":                    {"harness", "harness/wire", "harness/memnet", "harness/trace", "netfault", "reports", "suites/protocol", "suites/scenarios"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mqttspec/mqttspec/harness/trace"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
@@ -33,9 +34,11 @@ func (c *Client) arm(r *rule) (n int) {
 // what the device and the broker believe of each other need no longer be the same.
 func (c *Client) settle() {
 	c.unhold()
+	c.unwatch()
+	c.bench.services.release(c.ID, "")
 	c.mu.Lock()
 	if c.shown != "" {
-		c.bench.config.TLS.show(c.address, certificateGood)
+		c.bench.config.TLS.show(c.address, Certificate{Kind: certificateGood})
 	}
 	c.rules, c.shown = nil, ""
 	disturbed := c.disturbed || c.stalled || c.slice.Size > 0
@@ -94,7 +97,11 @@ func (c *Client) act(ctx context.Context, in Instruction) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.shown = in.Certificate.Kind
-		c.bench.config.TLS.show(c.address, c.shown)
+		c.bench.config.TLS.show(c.address, *in.Certificate)
+	case in.Shadow != nil:
+		c.bench.services.arm(c.ID, *in.Shadow)
+	case in.Watch != nil:
+		return c.watch(*in.Watch)
 	case in.Hook != nil:
 		return c.hook(ctx, in.Hook.Do)
 	default:
@@ -106,9 +113,31 @@ func (c *Client) act(ctx context.Context, in Instruction) error {
 // hookTimeout bounds what a hook may take.
 const hookTimeout = time.Minute
 
+// prompts say to whoever watches what a hook would do.
+var prompts = map[string]string{
+	"act":       "let the device publish something, if it does not by itself",
+	"reboot":    "restart the device, if it does not come back by itself",
+	"power-off": "cut the power of the device now",
+	"power-on":  "give the device its power again",
+	"stop":      "let the device end its connection in an orderly way, with DISCONNECT",
+}
+
+// ask asks whoever watches to do what a hook would do.
+func (c *Client) ask(what string) {
+	text := prompts[what]
+	if text == "" {
+		text = what
+	}
+	text = "there is no hook: " + text
+	c.log.Note(text)
+	if c.bench.config.OnEvent != nil {
+		c.bench.config.OnEvent(c.ID, trace.Event{Kind: trace.Note, At: time.Now(), Text: text})
+	}
+}
+
 func (c *Client) hook(ctx context.Context, what string) error {
 	if c.bench.config.Hook == nil {
-		c.log.Note("there is no hook: the device has to do it by itself")
+		c.ask(what)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, hookTimeout)
@@ -146,7 +175,7 @@ func (c *Client) disconnect(d Disconnect) error {
 		return err
 	}
 	if wire.Version(n.version.Load()) != wire.V311 {
-		p := wire.Disconnect{ReasonCode: d.Code}
+		p := wire.Disconnect{ReasonCode: d.Code, LongForm: d.Long}
 		if d.Reference != "" {
 			p.Properties = wire.Properties{wire.ServerReference(d.Reference)}
 		}
@@ -157,7 +186,10 @@ func (c *Client) disconnect(d Disconnect) error {
 }
 
 func (c *Client) publish(p Publish) error {
-	topic := strings.ReplaceAll(p.Topic, "{client}", c.ID)
+	topic, err := c.expand(p.Topic)
+	if err != nil {
+		return err
+	}
 	if topic == "" {
 		topic = c.subscribedTopic()
 	}
@@ -184,6 +216,10 @@ func (c *Client) sendDirectly(s Send) error {
 		return err
 	}
 	v := wire.Version(n.version.Load())
+	topic, err := c.expand(s.Topic)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
@@ -202,7 +238,7 @@ func (c *Client) sendDirectly(s Send) error {
 		c.disturbed = true
 		n.enqueue(output{bytes: b})
 	default:
-		p := wire.Publish{Topic: strings.ReplaceAll(s.Topic, "{client}", c.ID), QoS: s.QoS, Payload: payload(s.Payload, s.Size, 0)}
+		p := wire.Publish{Topic: topic, QoS: s.QoS, Dup: s.Dup, Payload: payload(s.Payload, s.Size, 0)}
 		alias := uint16(s.Alias)
 		if s.Alias < 0 {
 			alias = uint16(c.connect.Properties.Int(wire.PropTopicAliasMaximum, 0))
@@ -220,8 +256,10 @@ func (c *Client) sendDirectly(s Send) error {
 			return lacking(fmt.Sprintf("the device takes packets of at most %d bytes", limit))
 		}
 		if s.QoS > 0 {
-			c.lastID = max(c.lastID+1, firstInjected) // it starts again after 65,535
-			p.PacketID = c.lastID
+			if p.PacketID = s.ID; s.ID == 0 {
+				c.lastID = max(c.lastID+1, firstInjected) // it starts again after 65,535
+				p.PacketID = c.lastID
+			}
 			c.injected[p.PacketID] = true
 		}
 		n.enqueue(output{bytes: wire.Bytes(p, v)})

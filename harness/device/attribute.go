@@ -34,19 +34,24 @@ const (
 	eventRejected   = "rejected"
 	eventEnd        = "end"        // the connection is over, because of us
 	eventSubscribed = "subscribed" // a SUBACK has been sent
+	eventOffline    = "offline"    // a connection on which it had been accepted is over
+	eventSeen       = "seen"       // another client has got a message
+	eventPlain      = "plain"      // the device does not speak TLS where it should
 )
 
-var eventNames = []string{eventOpen, eventClose, eventOnline, eventHandshake, eventRejected, eventEnd, eventSubscribed}
+var eventNames = []string{eventOpen, eventClose, eventOnline, eventHandshake, eventRejected, eventEnd, eventSubscribed, eventOffline, eventSeen, eventPlain}
 
 // attributeNames are what conditions may speak of.
 var attributeNames = []string{
 	"id", "qos", "dup", "retain", "topic", "payload", "alias", "size", "code", "conn", "clean-start", "keep-alive", "will",
 	"client-id", "username", "password", "session-expiry", "session-present", "filters", "wildcards", "shared", "subscription-identifier", "version", "how", "tls",
+	"will-topic", "will-payload", "will-qos", "will-retain", "will-delay",
 }
 
 // Attribute returns what the event has under a name that conditions use, as text: of a packet id, qos, dup, retain,
 // topic, payload, alias, size, code, clean-start, keep-alive, will, client-id, username, password, session-expiry,
-// filters, wildcards, shared, subscription-identifier and version; of a close how; of a handshake tls, the kind of
+// will-topic, will-payload, will-qos, will-retain, will-delay, filters, wildcards, shared, subscription-identifier and
+// version; of what was seen, what a PUBLISH has; of a close how; of a handshake tls, the kind of
 // certificate; of every event conn. It is false for what the event does not have.
 func (e Event) Attribute(name string) (string, bool) {
 	switch name {
@@ -125,6 +130,25 @@ func connectAttribute(p wire.Connect, name string) (string, bool) {
 	case "version":
 		return p.ProtocolVersion.String(), true
 	}
+	if p.Will != nil {
+		return willAttribute(*p.Will, name)
+	}
+	return "", false
+}
+
+func willAttribute(w wire.Will, name string) (string, bool) {
+	switch name {
+	case "will-topic":
+		return w.Topic, true
+	case "will-payload":
+		return string(w.Payload), true
+	case "will-qos":
+		return strconv.Itoa(int(w.QoS)), true
+	case "will-retain":
+		return strconv.FormatBool(w.Retain), true
+	case "will-delay":
+		return strconv.FormatUint(uint64(w.Properties.Int(wire.PropWillDelayInterval, 0)), 10), true
+	}
 	return "", false
 }
 
@@ -154,6 +178,10 @@ func (e Event) String() string {
 			return "bytes that are no packet"
 		}
 		return wire.Summary(e.Packet, e.Version)
+	case eventSeen:
+		return "another client sees " + wire.Summary(e.Packet, e.Version)
+	case eventPlain:
+		return "the device talks without TLS"
 	case eventClose:
 		return "the device closes (" + e.Text + ")"
 	case eventRejected:

@@ -14,6 +14,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/trace"
@@ -42,11 +43,12 @@ type Hook func(ctx context.Context, client, what string) error
 
 // Bench is where devices are tested. Its methods may be called from several goroutines.
 type Bench struct {
-	config Config
-	broker *broker.Broker
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	done   chan struct{}
+	config   Config
+	broker   *broker.Broker
+	services *services
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	done     chan struct{}
 
 	mu        sync.Mutex
 	clients   []*Client // in the order of their coming
@@ -70,11 +72,18 @@ func New(c Config) (*Bench, error) {
 	if c.OnRow == nil {
 		c.OnRow = func(reports.Row) {}
 	}
+	services, err := newServices()
+	if err != nil {
+		return nil, err
+	}
+	if c.Broker.Hook == nil {
+		c.Broker.Hook = services
+	}
 	b, err := broker.New(c.Broker)
 	if err != nil {
 		return nil, err
 	}
-	bench := &Bench{config: c, broker: b, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	bench := &Bench{config: c, broker: b, services: services, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	bench.ctx, bench.cancel = context.WithCancelCause(context.Background())
 	return bench, nil
 }
@@ -215,6 +224,25 @@ func (b *Bench) from(address string) *Client {
 		}
 	}
 	return nil
+}
+
+// returned waits until a device is connected again.
+func (b *Bench) returned(ctx context.Context, c *Client, within time.Duration) bool {
+	t := time.NewTimer(within)
+	defer t.Stop()
+	for {
+		_, changed := c.since(0)
+		if c.Connected() {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		case <-t.C:
+			return false
+		}
+	}
 }
 
 // examined counts a device that has been through the plan.

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -44,6 +45,9 @@ type Client struct {
 	connect   wire.Connect        // the last one
 	connack   wire.Connack        // the last one that accepted it
 	once      bool                // it has subscribed to something at some time
+	thing     string              // that it speaks of, "" if none
+	shadow    string              // what the topics of its shadow begin with
+	witnesses []net.Conn          // of the step, see Watch
 	held      chan struct{}       // closed when a CONNECT may be handled again; nil: at once
 }
 
@@ -107,12 +111,14 @@ func (c *Client) note(p wire.Packet) (topic string) {
 		c.pending[p.PacketID] = nil
 		for _, s := range p.Subscriptions {
 			c.pending[p.PacketID] = append(c.pending[p.PacketID], s.Filter)
+			c.mention(s.Filter)
 		}
 	case wire.Unsubscribe:
 		for _, f := range p.Filters {
 			c.filters = without(c.filters, f)
 		}
 	case wire.Publish:
+		c.mention(p.Topic)
 		alias := uint16(p.Properties.Int(wire.PropTopicAlias, 0))
 		switch {
 		case p.Topic == "" && alias > 0:

@@ -51,7 +51,8 @@ type conn struct {
 	online  bool
 	ending  bool // nothing more is taken for output
 	aborted bool
-	over    bool // the writer has nothing to wait for any more
+	over    bool    // the writer has nothing to wait for any more
+	kept    *output // the first of two that change places
 
 	serving sync.WaitGroup
 }
@@ -281,8 +282,16 @@ func (n *conn) fromBroker(frame []byte) {
 		return
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if passing.swap && n.kept == nil {
+		n.kept = &o
+		return
+	}
 	n.enqueue(o)
-	c.mu.Unlock()
+	if passing.swap {
+		n.enqueue(*n.kept)
+		n.kept = nil
+	}
 }
 
 // wentOnline notes that the device has been accepted. The caller holds mu.
@@ -444,6 +453,9 @@ func (n *conn) ended(rest []byte, err error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n.online {
+		defer c.happened(Event{Kind: eventOffline, Conn: n.number, Text: string(how)})
+	}
 	n.online, n.over = false, true
 	n.wake.Broadcast()
 	for i, other := range c.conns {

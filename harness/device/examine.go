@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/req"
@@ -34,9 +33,11 @@ type examination struct {
 	step  Step
 	v     wire.Version
 	start time.Time
+	ctx   context.Context // ends with the bench, or with the time that the step may take
 
 	firstEvent int // of the device's events, the first of the step
 	cursor     int // how many of them the script has looked at
+	mark       int // where the cursor was after the last instruction that acted
 	firstTrace int // of the device's trace
 	names      map[string]Event
 	rules      []*rule // armed by the step
@@ -60,14 +61,27 @@ func (b *Bench) examine(c *Client) {
 		if b.ctx.Err() != nil {
 			return
 		}
-		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), names: map[string]Event{}, firstTrace: c.log.Len()}
+		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len()}
+		cancel := func() {}
+		if s.Limit > 0 {
+			x.ctx, cancel = context.WithTimeoutCause(b.ctx, s.Limit, overtime(s.Limit))
+		}
 		if i > 0 {
 			events, _ := c.since(0)
-			x.firstEvent, x.cursor = len(events), len(events)
+			x.firstEvent, x.cursor, x.mark = len(events), len(events), len(events)
 		}
 		b.config.OnRow(reports.Row{Event: "begin", ID: s.ID, Version: v, Target: c.ID, Variant: variant, At: x.start})
 		b.config.OnRow(x.row(x.run(), m))
+		cancel()
 	}
+}
+
+// overtime is why a step ends that has taken as long as it may.
+type overtime time.Duration
+
+// Error tells the limit.
+func (o overtime) Error() string {
+	return fmt.Sprintf("the step may take at most %s", time.Duration(o))
 }
 
 // variant is the only one that a device has.
@@ -90,7 +104,7 @@ func (x *examination) script(script []Instruction) *outcome {
 		if o := x.instruction(in); o != nil {
 			return o
 		}
-		if x.b.ctx.Err() != nil {
+		if x.ctx.Err() != nil {
 			return x.interrupted()
 		}
 	}
@@ -98,7 +112,7 @@ func (x *examination) script(script []Instruction) *outcome {
 }
 
 func (x *examination) interrupted() *outcome {
-	return &outcome{reports.Inconclusive, "ended: " + context.Cause(x.b.ctx).Error(), false}
+	return &outcome{reports.Inconclusive, "ended: " + context.Cause(x.ctx).Error(), false}
 }
 
 func (x *examination) instruction(in Instruction) *outcome {
@@ -113,21 +127,27 @@ func (x *examination) instruction(in Instruction) *outcome {
 		return x.call(*in.Check)
 	case in.Wait != nil:
 		x.c.reached()
-		pause(x.b.ctx, *in.Wait)
+		pause(x.ctx, *in.Wait)
 		return nil
 	case in.Repeat != nil:
 		return x.repeat(*in.Repeat)
+	case in.Outages != nil:
+		return x.outages(*in.Outages)
+	case in.Rewind != nil:
+		x.cursor = x.mark
+		return nil
 	}
+	defer func() { x.mark = x.cursor }()
 	in = x.each.in(in)
 	if r := ruleOf(in); r != nil {
 		x.rules = append(x.rules, r)
 		x.cursor = x.c.arm(r)
 		return nil
 	}
-	if in.Release == nil && in.Hook == nil {
+	if in.Release == nil && in.Hook == nil && in.Watch == nil {
 		x.now()
 	}
-	err := x.c.act(x.b.ctx, in)
+	err := x.c.act(x.ctx, in)
 	if errors.Is(err, errOffline) && (in.Close != nil || in.Reset != nil) {
 		return nil // the connection is gone already
 	}
@@ -143,8 +163,9 @@ func (x *examination) instruction(in Instruction) *outcome {
 
 // each is what one iteration of a Repeat is about.
 type each struct {
-	name string
-	code wire.ReasonCode
+	name   string
+	code   wire.ReasonCode
+	number int // counted from 1
 }
 
 // in puts it into an instruction that asks for it.
@@ -162,8 +183,20 @@ func (e each) in(in Instruction) Instruction {
 		d := *in.Disconnect
 		d.Code, d.Each = e.code, false
 		in.Disconnect = &d
+	case in.Cut != nil && in.Cut.Each:
+		c := *in.Cut
+		c.Nth, c.Each = e.number, false
+		in.Cut = &c
 	}
 	return in
+}
+
+// String says what the iteration is about.
+func (e each) String() string {
+	if e.name == "" {
+		return fmt.Sprintf("number %d", e.number)
+	}
+	return sentence(e.name)
 }
 
 // iterations returns what a Repeat goes through in a version.
@@ -179,6 +212,9 @@ func (r Repeat) iterations(v wire.Version) (all []each) {
 	}
 	for range r.Times {
 		all = append(all, each{})
+	}
+	for i := range all {
+		all[i].number = i + 1
 	}
 	return all
 }
@@ -228,7 +264,7 @@ func (x *examination) next(within time.Duration, take func(Event) bool) bool {
 		case <-changed:
 		case <-t.C:
 			return false
-		case <-x.b.ctx.Done():
+		case <-x.ctx.Done():
 			return false
 		}
 	}
@@ -249,7 +285,7 @@ func (x *examination) online(o Online) *outcome {
 		}
 		select {
 		case <-changed:
-		case <-x.b.ctx.Done():
+		case <-x.ctx.Done():
 			return x.interrupted()
 		case <-t.C:
 			if connected {
@@ -276,182 +312,10 @@ func (x *examination) await(a Await) *outcome {
 	switch {
 	case found:
 		return nil
-	case x.b.ctx.Err() != nil:
+	case x.ctx.Err() != nil:
 		return x.interrupted()
 	case a.Lacking != "":
 		return &outcome{reports.Skip, fmt.Sprintf("%s (observed for %s)", a.Lacking, within), false}
 	}
 	return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — it did not come within %s", a.Match, within), false}
-}
-
-// expect judges whether something happens.
-func (x *examination) expect(e Expect) *outcome {
-	verdict := e.in(x.v)
-	if verdict.empty() && e.As == "" {
-		return nil
-	}
-	text := strings.ReplaceAll(e.Text, "{each}", sentence(x.each.name))
-	if e.Of != "" {
-		event := x.names[e.Of]
-		return x.judge(verdict, text, conditions(event, e.Where, x.names), "it was: "+event.String())
-	}
-	within := e.Within
-	if within == 0 {
-		within = defaultWithin
-	}
-	if e.KeepAlives > 0 {
-		keepAlive := x.c.keepAlive()
-		if keepAlive == 0 {
-			return &outcome{reports.Skip, "the device has no Keep Alive", false}
-		}
-		within += time.Duration(e.KeepAlives * float64(keepAlive))
-	}
-	var came []Event
-	met, ended := e.Absent, false
-	x.next(within, func(event Event) bool {
-		switch {
-		case x.is(e.Match, event), e.Or != nil && x.is(*e.Or, event):
-			x.names[e.As] = event
-			met, ended = !e.Absent, true
-			came = append(came, event)
-			return true
-		case e.Until != nil && x.is(*e.Until, event):
-			ended = true
-			came = append(came, event)
-			return true
-		}
-		came = append(came, event)
-		return false
-	})
-	if !ended && x.b.ctx.Err() != nil {
-		return x.interrupted()
-	}
-	if jitter := x.b.config.Jitter.Worst(x.start); !met && !ended && jitter > within/4 {
-		return &outcome{reports.Inconclusive, fmt.Sprintf("machine too slow: it did not come within %s, but our own timers were late by %s", within, jitter), false}
-	}
-	return x.judge(verdict, text, met, observed(came, within, ended))
-}
-
-// observed says what came.
-func observed(came []Event, within time.Duration, ended bool) string {
-	const shown = 6
-	s := fmt.Sprintf("within %s", within)
-	if ended {
-		s = "this came"
-	}
-	if len(came) == 0 {
-		return s + " nothing came"
-	}
-	if len(came) > shown {
-		s += fmt.Sprintf(", after %d other things", len(came)-shown)
-		came = came[len(came)-shown:]
-	}
-	for i, e := range came {
-		sep := ", "
-		if i == 0 {
-			sep = ": "
-		}
-		s += sep + e.String()
-	}
-	return s
-}
-
-// in leaves of a verdict what holds in a version. One whose statements are all of the other version says nothing here.
-func (d Verdict) in(v wire.Version) Verdict {
-	d.Must, d.Should = ofVersion(d.Must, v), ofVersion(d.Should, v)
-	return d
-}
-
-func (d Verdict) empty() bool {
-	return len(d.Must)+len(d.Should) == 0 && d.Demand == "" && d.Advice == "" && d.Record == ""
-}
-
-// judge draws the conclusions of an expectation.
-func (x *examination) judge(d Verdict, text string, met bool, observed string) *outcome {
-	if d.Record != "" {
-		value := "yes"
-		if !met {
-			value = "no: " + observed
-		}
-		x.behaviours = append(x.behaviours, reports.Observation{Key: d.Record, Value: value})
-	}
-	advisory := func(id req.ID, text string) {
-		r := reports.Requirement{ID: id, Verdict: reports.Pass, Text: text, Advisory: true}
-		if met {
-			x.requirements = append(x.requirements, r)
-			return
-		}
-		r.Verdict, r.Expected, r.Observed, r.Advisory = reports.Warning, text, observed, false
-		x.warnings = append(x.warnings, r)
-	}
-	for _, id := range d.Should {
-		advisory(id, text)
-	}
-	if d.Advice != "" {
-		advisory("", d.Advice+": "+text)
-	}
-	demand := func(id req.ID, text string) {
-		r := reports.Requirement{ID: id, Verdict: reports.Pass, Text: text}
-		if !met {
-			r.Verdict, r.Expected, r.Observed = reports.Fail, text, observed
-		}
-		x.requirements = append(x.requirements, r)
-	}
-	for _, id := range d.Must {
-		demand(id, text)
-	}
-	source := d.Demand
-	if source != "" {
-		demand("", source+": "+text)
-	}
-	if met || len(d.Must) == 0 && source == "" {
-		return nil
-	}
-	if len(d.Must) > 0 {
-		source = string(d.Must[0])
-	}
-	reason := fmt.Sprintf("%s: %s — %s", source, text, observed)
-	x.c.log.Note("✗ " + reason)
-	return &outcome{verdict: reports.Fail, reason: reason}
-}
-
-// Check judges what a device did in a step, where a single event does not tell.
-type Check struct {
-	Text  string // what it looks at
-	Judge func(Evidence, map[string]float64) Judgement
-}
-
-// Evidence is what a check judges.
-type Evidence struct {
-	Version wire.Version
-	Events  []Event // since the step began
-}
-
-// Judgement is what a check finds.
-type Judgement struct {
-	Met        bool
-	Observed   string
-	Undecided  string // why it cannot be decided
-	Vacuous    bool   // nothing was there to judge
-	Behaviours []reports.Observation
-}
-
-// call judges by a check written in Go.
-func (x *examination) call(call Call) *outcome {
-	x.c.reached()
-	events, _ := x.c.since(x.firstEvent)
-	x.cursor = x.firstEvent + len(events)
-	j := x.b.config.Checks[call.Name].Judge(Evidence{Version: x.v, Events: events}, call.With)
-	x.behaviours = append(x.behaviours, j.Behaviours...)
-	if j.Undecided != "" {
-		return &outcome{reports.Inconclusive, j.Undecided, false}
-	}
-	if j.Vacuous {
-		return nil
-	}
-	text := call.Text
-	if text == "" {
-		text = x.b.config.Checks[call.Name].Text
-	}
-	return x.judge(call.in(x.v), text, j.Met, j.Observed)
 }

@@ -2,13 +2,7 @@ package device
 
 import (
 	_ "embed"
-	"fmt"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/mqttspec/mqttspec/harness/req"
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -27,6 +21,10 @@ type Plan struct {
 	// Patience is how long the device may take to do something of its own accord, such as to connect again or to
 	// publish. A step that waits longer in vain is not decided. 0 means a minute.
 	Patience time.Duration `yaml:"patience"`
+	// Limit is how long a step may take; one that takes longer is not decided. 0: as long as its waits add up to.
+	Limit time.Duration `yaml:"limit"`
+	// Parameters are what a user may set, with what they are otherwise. <name> in the rest of the plan stands for one.
+	Parameters map[string]string `yaml:"parameters"`
 	// Include names shipped plans whose steps come before those of this one.
 	Include []string `yaml:"include"`
 	Steps   []Step   `yaml:"steps"`
@@ -36,6 +34,7 @@ type Plan struct {
 type Library struct {
 	Checks map[string]Check
 	Plan   func(name string) (Plan, error) // a shipped plan, for Include; nil: there are none
+	Set    map[string]string               // parameters; those that the plan does not have are passed over
 }
 
 // Step is one step of a plan. Its id is stable: baselines and diffs live on it.
@@ -45,6 +44,7 @@ type Step struct {
 	Section string `yaml:"section"`
 	// Only names the version of MQTT in which alone the step makes sense: "5" or "3.1.1". Empty: both.
 	Only   string        `yaml:"only"`
+	Limit  time.Duration `yaml:"limit"` // how long it may take; 0 means the plan's
 	Script []Instruction `yaml:"script"`
 	// Kept are statements about every packet, which monitors judge: the step brings about a situation in which the
 	// device could break them.
@@ -62,6 +62,9 @@ type Instruction struct {
 	Wait   *time.Duration `yaml:"wait"`
 	Repeat *Repeat        `yaml:"repeat"`
 
+	Rewind  *Empty   `yaml:"rewind"` // looks again at what came since the last instruction that acted
+	Outages *Outages `yaml:"outages"`
+
 	Withhold    *Filter      `yaml:"withhold"`
 	Ignore      *Filter      `yaml:"ignore"`
 	Delay       *Delay       `yaml:"delay"`
@@ -72,6 +75,9 @@ type Instruction struct {
 	Stall       *Empty       `yaml:"stall"`
 	Hold        *Empty       `yaml:"hold"`
 	Certificate *Certificate `yaml:"certificate"`
+	Swap        *Filter      `yaml:"swap"`
+	Shadow      *Shadow      `yaml:"shadow"`
+	Watch       *Watch       `yaml:"watch"`
 
 	Release    *Filter     `yaml:"release"`
 	Heal       *Empty      `yaml:"heal"`
@@ -97,8 +103,9 @@ type Online struct {
 
 // Match describes something that a device does: a packet of that type, or one of the events "open" (a Network
 // Connection begins), "close" (the device ends it), "online" (its CONNECT has been accepted), "handshake" (TLS is
-// established), "rejected" (the device has refused TLS) and "end" (a Network Connection is over
-// because of us) and "subscribed" (it has got a SUBACK).
+// established), "rejected" (the device has refused TLS) "plain" (it talks without TLS where TLS is
+// spoken), "end" (a Network Connection is over because of us), "offline" (one on which it had been accepted is over,
+// however that came), "subscribed" (it has got a SUBACK) and "seen" (another client has got a message; see [Watch]).
 type Match struct {
 	Packet string         `yaml:"packet"`
 	Event  string         `yaml:"event"`
@@ -163,7 +170,8 @@ type Repeat struct {
 }
 
 // Filter names packets by their type. Withhold does not send them to the device; Ignore acts as if the device had not
-// sent them; Release ends the rules about them, all rules if Packet is empty.
+// sent them; Swap sends each two of them to the device in reverse order; Release ends the rules about them, all rules
+// if Packet is empty.
 type Filter struct {
 	Packet string `yaml:"packet"`
 	Nth    int    `yaml:"nth"`   // the first one that is meant, counted from 1
@@ -191,9 +199,10 @@ type Connack struct {
 	Properties     map[string]uint32 `yaml:"properties"` // by names such as receive-maximum
 }
 
-// Cut ends the connection at a packet, which is not passed on unless After is set.
+// Cut ends the connection at a packet, which is not passed on unless After is set. The packet "any" counts all of them.
 type Cut struct {
 	Filter `yaml:",inline"`
+	Each   bool   `yaml:"each"` // nth is the number of the Repeat's iteration
 	From   string `yaml:"from"` // who sends the packet: "device" or "server"
 	How    string `yaml:"how"`  // "close" or "reset"
 	After  bool   `yaml:"after"`
@@ -209,6 +218,8 @@ type Slice struct {
 // Certificate chooses what the server shows in the TLS handshakes to come, from where the device came last.
 type Certificate struct {
 	Kind string `yaml:"kind"` // one of [CertificateKinds]
+	// Version is the only version of TLS that is spoken: "1.2" or "1.3". Empty: both.
+	Version string `yaml:"version"`
 }
 
 // Disconnect sends DISCONNECT, which only 5.0 allows a server, and closes; in 3.1.1 it only closes.
@@ -217,6 +228,7 @@ type Disconnect struct {
 	Each bool            `yaml:"each"` // the code is that of the Repeat
 	// Reference is the Server Reference that 0x9C and 0x9D may carry.
 	Reference string `yaml:"reference"`
+	Long      bool   `yaml:"long"` // with a Property Length where it could be left out
 }
 
 // Publish lets the broker deliver messages to a topic that the device has subscribed to.
@@ -226,7 +238,9 @@ type Publish struct {
 	Size    int      `yaml:"size"`  // of each payload, in bytes
 	Payload string   `yaml:"payload"`
 	Retain  bool     `yaml:"retain"`
-	Topic   string   `yaml:"topic"` // instead of one that the device has subscribed to; {client} is the Client Identifier
+	// Topic is one to use instead of one that the device has subscribed to. {client} stands for the Client Identifier,
+	// {thing} for the thing that the device speaks of, {shadow} for what the topics of its shadow begin with.
+	Topic string `yaml:"topic"`
 }
 
 // Send sends something directly, past the broker. Exactly one member is set, or Topic with those that describe a
@@ -235,7 +249,9 @@ type Send struct {
 	Malformed string   `yaml:"malformed"` // one of [Malformed]
 	Each      bool     `yaml:"each"`      // the malformed packet is that of the Repeat
 	Hex       string   `yaml:"hex"`
-	Topic     string   `yaml:"topic"` // {client} is the Client Identifier
+	Topic     string   `yaml:"topic"` // as in [Publish]
+	ID        uint16   `yaml:"id"`    // the Packet Identifier, for one that was sent before; 0: the next one
+	Dup       bool     `yaml:"dup"`
 	QoS       wire.QoS `yaml:"qos"`
 	Alias     int      `yaml:"alias"` // -1 is the device's own Topic Alias Maximum
 	Bare      bool     `yaml:"bare"`  // leaves the Topic Name empty: the alias stands for it
@@ -243,125 +259,8 @@ type Send struct {
 	Size      int      `yaml:"size"`
 }
 
-// HookCall asks the hook to make the device do something, such as "act" or "reboot". Without a hook nothing happens.
+// HookCall asks the hook to make the device do something, such as "act", "reboot", "power-off", "power-on" or "stop".
+// Without a hook whoever watches is asked.
 type HookCall struct {
 	Do string `yaml:"do"`
-}
-
-// Parse reads a plan, with the steps that it includes. The error shows the line.
-func Parse(source []byte, l Library) (Plan, error) {
-	var p Plan
-	if err := yaml.UnmarshalWithOptions(source, &p, yaml.Strict()); err != nil {
-		return p, fmt.Errorf("%s", strings.TrimSpace(yaml.FormatError(err, false, true)))
-	}
-	v := validator{source: source, checks: l.Checks, ids: map[string][]string{}}
-	var included []Step
-	for i, name := range p.Include {
-		if l.Plan == nil {
-			return p, fmt.Errorf("there is no plan to include")
-		}
-		other, err := l.Plan(name)
-		if err != nil {
-			v.fail(fmt.Sprintf("$.include[%d]", i), "%v", err)
-			break
-		}
-		for _, s := range other.Steps {
-			v.ids[s.ID] = append(v.ids[s.ID], s.Only)
-		}
-		included = append(included, other.Steps...)
-	}
-	v.plan(p)
-	p.Steps = append(included, p.Steps...)
-	return p, v.err
-}
-
-// ParseInstruction reads a single instruction, as [Bench.Do] takes it, from YAML or JSON.
-func ParseInstruction(source []byte) (Instruction, error) {
-	var in Instruction
-	if err := yaml.UnmarshalWithOptions(source, &in, yaml.Strict()); err != nil {
-		return in, fmt.Errorf("%s", strings.TrimSpace(yaml.FormatError(err, false, false)))
-	}
-	v := validator{source: source, names: map[string]bool{}}
-	v.instruction("$", in)
-	if v.err == nil && (in.Online != nil || in.Await != nil || in.Expect != nil || in.Check != nil || in.Wait != nil || in.Repeat != nil) {
-		v.fail("$", "%s is for plans", in.members()[0])
-	}
-	return in, v.err
-}
-
-// members returns the names of the members that are set.
-func (in Instruction) members() (names []string) {
-	v := reflect.ValueOf(in)
-	for i := range v.NumField() {
-		if !v.Field(i).IsNil() {
-			names = append(names, v.Type().Field(i).Tag.Get("yaml"))
-		}
-	}
-	return names
-}
-
-// String names the instruction, such as "withhold PUBACK".
-func (in Instruction) String() string {
-	names := in.members()
-	if len(names) != 1 {
-		return "nothing"
-	}
-	text, err := yaml.MarshalWithOptions(in.value(), yaml.Flow(true), yaml.OmitEmpty())
-	if err != nil {
-		return names[0]
-	}
-	return strings.TrimSuffix(names[0]+" "+strings.TrimSpace(string(text)), " {}")
-}
-
-// value returns the member that is set.
-func (in Instruction) value() any {
-	v := reflect.ValueOf(in)
-	for i := range v.NumField() {
-		if !v.Field(i).IsNil() {
-			return v.Field(i).Interface()
-		}
-	}
-	return nil
-}
-
-// Claims returns the statements of a version that the step can find broken.
-func (s Step) Claims(v wire.Version) (ids []req.ID) {
-	add := func(more ...req.ID) {
-		for _, id := range ofVersion(more, v) {
-			if !slices.Contains(ids, id) {
-				ids = append(ids, id)
-			}
-		}
-	}
-	var walk func([]Instruction)
-	walk = func(script []Instruction) {
-		for _, in := range script {
-			switch {
-			case in.Expect != nil:
-				add(in.Expect.Must...)
-				add(in.Expect.Should...)
-			case in.Check != nil:
-				add(in.Check.Must...)
-				add(in.Check.Should...)
-			case in.Repeat != nil:
-				walk(in.Repeat.Script)
-			}
-		}
-	}
-	walk(s.Script)
-	add(s.Kept...)
-	return ids
-}
-
-// In reports whether the step makes sense with a device that speaks version v.
-func (s Step) In(v wire.Version) bool { return strings.HasPrefix(v.String(), s.Only) }
-
-// ofVersion returns the ids that belong to a version.
-func ofVersion(ids []req.ID, v wire.Version) (of []req.ID) {
-	for _, id := range ids {
-		if strings.HasPrefix(string(id), req.Version(v).String()+":") {
-			of = append(of, id)
-		}
-	}
-	return of
 }

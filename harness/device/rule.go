@@ -1,6 +1,7 @@
 package device
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/trace"
@@ -11,12 +12,12 @@ import (
 type rule struct {
 	text   string
 	dir    trace.Dir
-	typ    wire.Type
-	nth    int // the first packet that it acts on
-	times  int // on how many, 0: on all
+	typ    wire.Type // 0: any
+	nth    int       // the first packet that it acts on
+	times  int       // on how many, 0: on all
 	seen   int
 	hits   int
-	effect any // *Filter (the packet is not passed on), *Delay, *Refuse, *Connack, *Cut
+	effect any // *Filter (the packet is not passed on), *Delay, *Refuse, *Connack, *Cut, swap
 }
 
 // ruleOf returns the rule that an instruction arms, or nil.
@@ -30,6 +31,8 @@ func ruleOf(in Instruction) *rule {
 		return r(trace.ToClient, *in.Withhold, in.Withhold)
 	case in.Ignore != nil:
 		return r(trace.ToServer, *in.Ignore, in.Ignore)
+	case in.Swap != nil:
+		return r(trace.ToClient, *in.Swap, swap{})
 	case in.Delay != nil:
 		return r(trace.ToClient, in.Delay.Filter, in.Delay)
 	case in.Refuse != nil:
@@ -50,9 +53,12 @@ func ruleOf(in Instruction) *rule {
 	return nil
 }
 
+// swap is the effect of Swap.
+type swap struct{}
+
 // acts counts a packet and reports whether the rule acts on it.
 func (r *rule) acts(dir trace.Dir, t wire.Type) bool {
-	if r.dir != dir || r.typ != t {
+	if r.dir != dir || r.typ != 0 && r.typ != t {
 		return false
 	}
 	r.seen++
@@ -70,6 +76,7 @@ type passage struct {
 	refuse *Refuse
 	edits  []*Connack
 	cut    *Cut
+	swap   bool
 	fired  []string
 }
 
@@ -104,12 +111,21 @@ func (c *Client) judge(dir trace.Dir, t wire.Type, may func(*rule) bool) (p pass
 			p.edits = append(p.edits, effect)
 		case *Cut:
 			p.cut = effect
+		case swap:
+			p.swap = true
 		}
 	}
 	if len(p.fired) > 0 {
 		c.disturbed = true
 	}
 	return p
+}
+
+// disarm ends one rule.
+func (c *Client) disarm(r *rule) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rules = slices.DeleteFunc(c.rules, func(other *rule) bool { return other == r })
 }
 
 // release ends the rules about a type of packet, all of them if it is 0.

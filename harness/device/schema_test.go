@@ -31,6 +31,8 @@ func choices(of reflect.Type, name string) []string {
 		return names
 	}
 	switch {
+	case name == "packet" && of == reflect.TypeFor[Cut]():
+		return append([]string{"any"}, packets()...)
 	case name == "packet":
 		return packets()
 	case name == "event":
@@ -41,6 +43,12 @@ func choices(of reflect.Type, name string) []string {
 		return []string{"close", "reset"}
 	case name == "from":
 		return []string{"device", "server"}
+	case name == "of" && of == reflect.TypeFor[Shadow]():
+		return []string{"get", "update", "delete"}
+	case name == "answer":
+		return []string{"none", "conflict"}
+	case name == "version" && of == reflect.TypeFor[Certificate]():
+		return []string{"1.2", "1.3"}
 	case name == "kind":
 		return CertificateKinds()
 	case name == "malformed" && of == reflect.TypeFor[Send]():
@@ -55,7 +63,7 @@ func choices(of reflect.Type, name string) []string {
 func schemaOf(t reflect.Type, definitions object) object {
 	switch {
 	case t == reflect.TypeFor[time.Duration]():
-		return object{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$`}
+		return object{"type": "string", "pattern": `^(([0-9]+(\.[0-9]+)?(ms|s|m|h))+|<[a-z][a-z-]*>)$`}
 	case t == reflect.TypeFor[req.ID]():
 		return object{"type": "string", "pattern": `^(v5|v311):`}
 	case t.Kind() == reflect.Pointer:
@@ -79,8 +87,11 @@ func schemaOf(t reflect.Type, definitions object) object {
 	case t.Kind() == reflect.Struct:
 		return structure(t, definitions)
 	}
+	if slices.Contains([]reflect.Kind{reflect.Int, reflect.Uint8, reflect.Uint16, reflect.Uint64}, t.Kind()) {
+		return object{"type": []string{"integer", "string"}, "pattern": "^<[a-z][a-z-]*>$"} // a parameter
+	}
 	return object{"type": map[reflect.Kind]string{
-		reflect.String: "string", reflect.Bool: "boolean", reflect.Int: "integer", reflect.Uint8: "integer", reflect.Float64: "number",
+		reflect.String: "string", reflect.Bool: "boolean", reflect.Float64: "number",
 	}[t.Kind()]}
 }
 
@@ -224,6 +235,13 @@ func TestParseShowsWhatIsWrong(t *testing.T) {
 		{"twice", head + judging + "  - id: A\n    text: t\n    script:\n" + judging, "there twice"},
 		{"include", "plan: p\ninclude: [q]\n", "no plan to include"},
 		{"refusal", head + "      - refuse: {packet: PINGRESP, code: 1}\n" + judging, "no code"},
+		{"outages", head + "      - outages: {count: 0, advice: us}\n", "count is 1"},
+		{"outages longer than the longest", head + "      - outages: {count: 1, shortest: 2s, longest: 1s, advice: us}\n", "count is 1"},
+		{"outages without consequence", head + "      - outages: {count: 1}\n", "says what follows"},
+		{"shadow", head + "      - shadow: {of: update, answer: perhaps}\n" + judging, "answer is none"},
+		{"watch", head + "      - watch: {will: true, topic: a}\n" + judging, "is watched"},
+		{"version of TLS", head + "      - certificate: {kind: good, version: \"1.1\"}\n" + judging, "1.2 or 1.3"},
+		{"parameter", head + "      - wait: <length>\n" + judging, "no parameter"},
 		{"repeat", head + "      - repeat: {script: [{close: {}}]}\n" + judging, "how often"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ type TLS struct {
 	Config *tls.Config // its Certificates are not used
 
 	mu    sync.Mutex
-	shown map[string]string // by address: the kind that is shown there; absent is good
+	shown map[string]Certificate // by address: what is shown there; absent is good
 }
 
 // The kinds of certificates.
@@ -33,18 +34,22 @@ const (
 	certificateName    = "wrong-name"
 	certificateCA      = "unknown-ca"
 	certificateLarge   = "large"
+	certificateChain   = "chain"
+	certificateOwn     = "self-signed"
+	certificateNone    = "none"
 )
 
 // CertificateKinds names the certificates that a plan can show: one that a device accepts, one that has expired, is not
-// valid yet, names another host, or comes from an authority that the device does not know, and one that is valid and
-// large.
+// valid yet, names another host, comes from an authority that the device does not know, or is signed by itself; one that
+// is valid and large, and one with a chain that is valid and longer than a TLS record; none is a handshake that is not
+// answered at all.
 func CertificateKinds() []string {
-	return []string{certificateGood, certificateExpired, certificateEarly, certificateName, certificateCA, certificateLarge}
+	return []string{certificateGood, certificateExpired, certificateEarly, certificateName, certificateCA, certificateOwn, certificateLarge, certificateChain, certificateNone}
 }
 
 // NewTLS makes certificates of every kind. Devices trust ca and reach us under the given names.
 func NewTLS(ca *pki.CA, names ...string) (*TLS, error) {
-	t := &TLS{Certificates: map[string]tls.Certificate{}, shown: map[string]string{}, Config: &tls.Config{}}
+	t := &TLS{Certificates: map[string]tls.Certificate{}, shown: map[string]Certificate{}, Config: &tls.Config{}}
 	stranger, err := pki.New("an authority that no device knows")
 	if err != nil {
 		return nil, err
@@ -68,23 +73,37 @@ func NewTLS(ca *pki.CA, names ...string) (*TLS, error) {
 		o.DNSNames, o.IPs, o.CommonName = []string{"elsewhere.invalid"}, nil, "elsewhere.invalid"
 	})
 	issue(certificateLarge, ca, func(o *pki.Options) { o.ExtraBytes = 12 << 10 })
-	return t, err
-}
-
-// show chooses the kind of certificate for the handshakes to come from an address.
-func (t *TLS) show(address, kind string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.shown[address] = kind
-}
-
-func (t *TLS) kind(address string) string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if k := t.shown[address]; k != "" {
-		return k
+	first, failed := ca.Intermediate("mqttspec device, first intermediate", chainBytes)
+	if failed != nil {
+		return nil, errors.Join(err, failed)
 	}
-	return certificateGood
+	second, failed := first.Intermediate("mqttspec device, second intermediate", chainBytes)
+	if failed != nil {
+		return nil, errors.Join(err, failed)
+	}
+	issue(certificateChain, second, func(o *pki.Options) { o.ExtraBytes = chainBytes })
+	own, failed := pki.SelfSigned(of)
+	t.Certificates[certificateOwn] = own
+	return t, errors.Join(err, failed)
+}
+
+// chainBytes makes each of three certificates larger: together they need more than one TLS record.
+const chainBytes = 6 << 10
+
+// show chooses what is shown in the handshakes to come from an address.
+func (t *TLS) show(address string, c Certificate) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shown[address] = c
+}
+
+func (t *TLS) of(address string) Certificate {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.shown[address]; c.Kind != "" {
+		return c
+	}
+	return Certificate{Kind: certificateGood}
 }
 
 // handshakeTimeout bounds a TLS handshake.
@@ -110,9 +129,20 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 		return nil, nil, false
 	}
 	address := host(nc.RemoteAddr())
-	kind := t.kind(address)
+	shown := t.of(address)
+	kind := shown.Kind
+	if kind == certificateNone {
+		b.ignoreHandshake(nc, address)
+		return nil, nil, false
+	}
 	var suites []uint16
 	config := t.Config.Clone()
+	switch shown.Version {
+	case "1.2":
+		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+	case "1.3":
+		config.MinVersion = tls.VersionTLS13
+	}
 	config.DynamicRecordSizingDisabled = true // records of full size test a device's buffers
 	config.Certificates = []tls.Certificate{t.Certificates[kind]}
 	config.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -128,7 +158,12 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 	b.mu.Unlock()
 	if err != nil {
 		nc.Close()
-		if c != nil {
+		var plain tls.RecordHeaderError
+		switch {
+		case c == nil:
+		case errors.As(err, &plain):
+			c.spokePlainly(kind)
+		default:
 			c.refusedTLS(kind, err)
 		}
 		return nil, nil, false
@@ -149,6 +184,39 @@ func suiteNames(ids []uint16) (names []string) {
 		}
 	}
 	return names
+}
+
+// ignoreHandshake reads and says nothing until the device gives up, or the bench ends.
+func (b *Bench) ignoreHandshake(nc net.Conn, address string) {
+	b.mu.Lock()
+	c := b.from(address)
+	b.mu.Unlock()
+	begin := time.Now()
+	if c != nil {
+		c.log.Note("a TLS handshake begins that we do not answer")
+		c.mu.Lock()
+		c.happened(Event{Kind: eventOpen})
+		c.mu.Unlock()
+	}
+	stop := context.AfterFunc(b.ctx, func() { nc.Close() })
+	defer stop()
+	nc.SetReadDeadline(begin.Add(unansweredTimeout))
+	_, err := io.Copy(io.Discard, nc)
+	nc.Close()
+	if c != nil && !isTimeout(err) && b.ctx.Err() == nil {
+		c.refusedTLS(certificateNone, fmt.Errorf("it gave up after %s", time.Since(begin).Round(time.Second)))
+	}
+}
+
+// unansweredTimeout bounds how long a handshake stays unanswered, so that a device which waits for ever comes back.
+const unansweredTimeout = 10 * time.Minute
+
+// spokePlainly notes that the device has talked without TLS.
+func (c *Client) spokePlainly(kind string) {
+	c.log.Note("certificate " + kind + ": what the device sends is not TLS")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened(Event{Kind: eventPlain, Text: kind})
 }
 
 // refusedTLS notes that the device has not finished a handshake. An alert tells why.

@@ -71,7 +71,7 @@ func (v *validator) taken(s Step) bool {
 // judges reports whether a script can find something.
 func judges(script []Instruction) bool {
 	return slices.ContainsFunc(script, func(i Instruction) bool {
-		return i.Expect != nil || i.Check != nil || i.Repeat != nil && judges(i.Repeat.Script)
+		return i.Expect != nil || i.Check != nil || i.Outages != nil || i.Repeat != nil && judges(i.Repeat.Script)
 	})
 }
 
@@ -113,7 +113,9 @@ func (v *validator) instruction(path string, in Instruction) {
 			v.fail(path+".packet", "%s has no code to refuse with", in.Refuse.Packet)
 		}
 	case in.Cut != nil:
-		v.packet(path, in.Cut.Packet)
+		if in.Cut.Packet != "any" {
+			v.packet(path, in.Cut.Packet)
+		}
 		if in.Cut.From != "device" && in.Cut.From != "server" {
 			v.fail(path, "from is device or server")
 		}
@@ -127,8 +129,24 @@ func (v *validator) instruction(path string, in Instruction) {
 			}
 		}
 	case in.Certificate != nil:
+		if !slices.Contains([]string{"", "1.2", "1.3"}, in.Certificate.Version) {
+			v.fail(path+".version", "version is 1.2 or 1.3, not %q", in.Certificate.Version)
+		}
 		if !slices.Contains(CertificateKinds(), in.Certificate.Kind) {
 			v.fail(path+".kind", "no certificate is called %q; there are %s", in.Certificate.Kind, strings.Join(CertificateKinds(), ", "))
+		}
+	case in.Outages != nil:
+		if o := in.Outages; o.Count < 1 || o.Longest < o.Shortest || o.UpLongest < o.UpShortest {
+			v.fail(path, "count is 1 or more, and nothing is longer than the longest")
+		}
+		v.verdict(path, in.Outages.Verdict)
+	case in.Shadow != nil:
+		if !slices.Contains([]string{"get", "update", "delete"}, in.Shadow.Of) || !slices.Contains([]string{"none", "conflict"}, in.Shadow.Answer) {
+			v.fail(path, "of is get, update or delete, and answer is none or conflict")
+		}
+	case in.Watch != nil:
+		if (in.Watch.Topic == "") != in.Watch.Will {
+			v.fail(path, "one of topic and will is watched")
 		}
 	case in.Send != nil:
 		v.send(path, *in.Send)
@@ -141,7 +159,7 @@ func (v *validator) instruction(path string, in Instruction) {
 
 // filters checks the packet types of instructions that have little else.
 func (v *validator) filters(path string, in Instruction) {
-	for _, f := range []*Filter{in.Withhold, in.Ignore} {
+	for _, f := range []*Filter{in.Withhold, in.Ignore, in.Swap} {
 		if f != nil {
 			v.packet(path, f.Packet)
 		}
