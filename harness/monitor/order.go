@@ -184,28 +184,29 @@ func forgets(h *History, j *Judgement) {
 
 // keepAlive judges the time between two packets of a client, where both are there: a client whose power or network is
 // gone breaks no rule. It is exercised by PINGREQ. Measured is where we read, so a quarter more, and two seconds at
-// least, is allowed; on a disturbed way nothing is reported.
+// least, is allowed; on a disturbed way nothing is reported. The time begins with CONNACK, which may announce another
+// Keep Alive: a client that waits for one that comes late is not silent.
 func keepAlive(byServer bool) func(*History, *Judgement) {
 	return func(h *History, j *Judgement) {
 		for _, c := range h.bound(j) {
 			if !c.accepted() {
 				continue
 			}
-			seconds, start := uint32(c.Connect.KeepAlive), c.connectAt
+			seconds := uint32(c.Connect.KeepAlive)
 			p, has := c.Connack.Properties.Get(wire.PropServerKeepAlive)
 			if has != byServer {
 				continue
 			}
 			if has {
-				seconds, start = p.Int, c.connackAt
+				seconds = p.Int
 			}
 			period := time.Duration(seconds) * time.Second
 			if period == 0 {
 				continue
 			}
 			allowed := period + max(2*time.Second, period/4)
-			last := c.Records[start].At
-			for _, r := range c.Records[start+1:] {
+			last := c.Records[c.connackAt].At
+			for _, r := range c.Records[c.connackAt+1:] {
 				if r.Sender != wire.FromClient {
 					continue
 				}

@@ -140,6 +140,9 @@ func clientExamples() []example {
 		return func(s *script) { s.fresh(ps...).client(wire.Pingreq{}).wait(gap).client(wire.Pingreq{}) }
 	}
 	disturbed := func(s *script) { silent(time.Hour)(s); s.fault() }
+	awaiting := func(s *script) {
+		s.open().client(wire.Connect{KeepAlive: 60}).wait(2 * time.Minute).server(wire.Connack{}).client(wire.Pingreq{})
+	}
 	goodbye := func(after func(*script)) func(*script) {
 		return func(s *script) { s.fresh().client(wire.Disconnect{}); after(s) }
 	}
@@ -207,6 +210,7 @@ func clientExamples() []example {
 		{ids: "MQTT-3.2.2-5", kept: forgotten(publish(1, 1)), broken: forgotten(publish(1, 1, dup)), idle: back(publish(1, 1, dup))},
 		{ids: "MQTT-3.1.2-20", kept: silent(60 * time.Second), broken: silent(76 * time.Second), idle: sentByFresh(publish(0, 0))},
 		{ids: "MQTT-3.1.2-20", kept: disturbed, broken: silent(76 * time.Second)},
+		{ids: "MQTT-3.1.2-20", kept: awaiting, broken: silent(76 * time.Second)},
 		{ids: "MQTT-3.1.2-21 MQTT-3.2.2-21", kept: silent(10*time.Second, wire.ServerKeepAlive(10)), broken: silent(13*time.Second, wire.ServerKeepAlive(10)), idle: silent(time.Hour)},
 		{ids: "MQTT-3.1.2-21 MQTT-3.2.2-21", kept: silent(11*time.Second, wire.ServerKeepAlive(10)), broken: silent(30*time.Second, wire.ServerKeepAlive(1)), idle: silent(time.Hour, wire.ServerKeepAlive(0))},
 	}
