@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,8 @@ type deviceOptions struct {
 	max      int
 	out      string
 	profile  string
+	seed     int64
+	duration time.Duration
 
 	arguments []string
 }
@@ -44,10 +47,14 @@ misbehave at once.`,
 		Example: `  mqttspec device
   mqttspec device --tls --plan advisor
   mqttspec device --plan my-plan.yaml --hook './press-the-button.sh'
+  mqttspec device --plan soak --duration 20m --seed 7
   mqttspec device --ci --expect-clients 3 --arrival 30s --out report`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.arguments = argumentsOf(cmd)
+			if !cmd.Flags().Changed("seed") {
+				o.seed = rand.Int64N(1 << 31)
+			}
 			ctx := cmd.Context()
 			if ctx == nil {
 				ctx = context.Background()
@@ -66,6 +73,8 @@ misbehave at once.`,
 	f.BoolVar(&o.ci, "ci", false, "nobody watches: no keys, and devices must come within --arrival")
 	f.DurationVar(&o.arrival, "arrival", time.Minute, "with --ci, how long all devices may take to come")
 	f.DurationVar(&o.deadline, "deadline", 0, "stop after this time; what has not run is undecided (0: never)")
+	f.DurationVar(&o.duration, "duration", 0, "how long what a plan repeats for a time takes together, such as the outages of soak (0: as the plan says)")
+	f.Int64Var(&o.seed, "seed", 0, "makes what chance chooses in a plan the same again (default random)")
 	f.StringVar(&o.hook, "hook", "", "makes a device act or reboot: a command, which gets the word and the client id, or a URL to post to")
 	f.StringVar(&o.api, "api", "", "address for the HTTP API, such as 127.0.0.1:8474")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "show verdicts only, not what passes")
@@ -82,8 +91,10 @@ func (o deviceOptions) check() error {
 	switch {
 	case o.expect < 1:
 		return usagef("--expect-clients must be 1 or more")
-	case o.deadline < 0, o.max < 0, o.arrival <= 0:
-		return usagef("--deadline and --max-undecided cannot be negative, and --arrival must be longer than 0")
+	case o.deadline < 0, o.max < 0, o.duration < 0, o.arrival <= 0:
+		return usagef("--deadline, --duration and --max-undecided cannot be negative, and --arrival must be longer than 0")
+	case o.out == "":
+		return usagef("--out is empty: it names the directory for the report")
 	case len(o.names) > 0 && !o.tls:
 		return usagef("--name is about certificates: it needs --tls")
 	}

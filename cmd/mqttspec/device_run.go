@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -69,6 +70,10 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	lasting := plan.Lasting()
+	if o.duration > 0 && lasting == 0 {
+		return usagef("--duration: plan %s repeats nothing for a time; soak does", plan.Name)
+	}
 	t := &tester{o: o, start: time.Now(), show: newDeviceShow(stdout, stderr, o)}
 	if t.expected, err = expect(o.profile, "device"); err != nil {
 		return err
@@ -76,7 +81,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if t.rows, err = openReport(o.out); err != nil {
 		return err
 	}
-	config := device.Config{Plan: plan, Checks: plans.Checks(), Expect: o.expect, OnRow: t.row, Jitter: harness.MeasureJitter()}
+	config := device.Config{Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, Jitter: harness.MeasureJitter()}
 	defer config.Jitter.Stop()
 	if !o.quiet {
 		config.OnEvent = t.show.event
@@ -99,6 +104,9 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	fmt.Fprintf(stdout, "listening on %s\nplan %s: %s, %s\n", l, plan.Name, plan.Text, counted(len(plan.Steps), "step"))
+	if lasting > 0 {
+		fmt.Fprintf(stdout, "for %s and more; --seed %d --duration %s do the same again\n", cmp.Or(o.duration, lasting), o.seed, cmp.Or(o.duration, lasting))
+	}
 	served := make(chan error, 1)
 	go func() { served <- t.serve(l) }()
 	stop, err := t.control()
@@ -275,7 +283,7 @@ func (t *tester) report(targets []reports.TargetInfo, specs []reports.SpecInfo, 
 		targets = append(targets, reports.TargetInfo{Name: fmt.Sprintf("device %d", n+1), Variant: "default", Error: "it did not come"})
 	}
 	info := reports.RunInfo{
-		Arguments: t.o.arguments, Start: t.start, Duration: time.Since(t.start), Parallel: t.o.expect, Complete: cause == nil,
+		Arguments: t.o.arguments, Seed: t.o.seed, Start: t.start, Duration: time.Since(t.start), Parallel: t.o.expect, Complete: cause == nil,
 		Interrupted: t.interrupted, Strict: t.o.strict, Side: req.Client, Tool: toolVersion(),
 	}
 	if cause != nil {

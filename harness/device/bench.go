@@ -32,6 +32,11 @@ type Config struct {
 	Hook   Hook             // makes a device do something; nil: nothing does
 	Jitter *harness.Jitter  // nil in virtual time
 	Expect int              // how many devices go through the plan before the bench is done; 0 means 1
+	// Seed decides what chance chooses in the plan. The same seed chooses the same for a device of the same name.
+	Seed int64
+	// Duration is how long all that the plan repeats for a time takes together; 0: as long as the plan says. A plan that
+	// repeats nothing so cannot be given one.
+	Duration time.Duration
 	// OnRow is told when a step begins and when it ends, OnEvent of everything that passes. They may be called from
 	// several goroutines.
 	OnRow   func(reports.Row)
@@ -69,6 +74,9 @@ func New(c Config) (*Bench, error) {
 		c.Plan.Patience = defaultPatience
 	}
 	c.Expect = max(c.Expect, 1)
+	if c.Duration > 0 && c.Plan.Lasting() == 0 {
+		return nil, fmt.Errorf("device: the plan %s repeats nothing for a time", c.Plan.Name)
+	}
 	if c.OnRow == nil {
 		c.OnRow = func(reports.Row) {}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -42,6 +43,7 @@ type examination struct {
 	names      map[string]Event
 	rules      []*rule // armed by the step
 	each       each    // of the Repeat that runs
+	chance     *rand.Rand
 
 	requirements []reports.Requirement
 	warnings     []reports.Requirement
@@ -52,6 +54,7 @@ type examination struct {
 func (b *Bench) examine(c *Client) {
 	defer b.examined()
 	defer c.reached()
+	chance := chanceOf(b.config.Seed, c.ID)
 	m := &monitored{seen: map[violation]bool{}, exercised: map[req.ID]int{}}
 	for i, s := range b.config.Plan.Steps {
 		v := c.Version()
@@ -61,7 +64,7 @@ func (b *Bench) examine(c *Client) {
 		if b.ctx.Err() != nil {
 			return
 		}
-		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len()}
+		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len(), chance: chance}
 		cancel := func() {}
 		if s.Limit > 0 {
 			x.ctx, cancel = context.WithTimeoutCause(b.ctx, s.Limit, overtime(s.Limit))
@@ -136,6 +139,11 @@ func (x *examination) instruction(in Instruction) *outcome {
 	case in.Rewind != nil:
 		x.cursor = x.mark
 		return nil
+	case in.Idle != nil:
+		x.idle(*in.Idle)
+		return nil
+	case in.Choose != nil:
+		return x.script(in.Choose[x.chance.IntN(len(in.Choose))])
 	}
 	defer func() { x.mark = x.cursor }()
 	in = x.each.in(in)
@@ -222,6 +230,9 @@ func (r Repeat) iterations(v wire.Version) (all []each) {
 // repeat runs a script several times and returns what the first iteration came to that broke a statement.
 func (x *examination) repeat(r Repeat) (first *outcome) {
 	defer func(outer each) { x.each = outer }(x.each)
+	if r.For > 0 {
+		return x.lasting(r)
+	}
 	for _, x.each = range r.iterations(x.v) {
 		o := x.script(r.Script)
 		if o != nil && o.verdict != reports.Fail {

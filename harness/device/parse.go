@@ -61,7 +61,8 @@ func ParseInstruction(source []byte) (Instruction, error) {
 	}
 	v := validator{source: source, names: map[string]bool{}}
 	v.instruction("$", in)
-	if v.err == nil && (in.Online != nil || in.Await != nil || in.Expect != nil || in.Check != nil || in.Wait != nil || in.Repeat != nil || in.Outages != nil || in.Rewind != nil) {
+	if v.err == nil && (in.Online != nil || in.Await != nil || in.Expect != nil || in.Check != nil || in.Wait != nil || in.Repeat != nil || in.Outages != nil || in.Rewind != nil ||
+		in.Idle != nil || in.Choose != nil) {
 		v.fail("$", "%s is for plans", in.members()[0])
 	}
 	return in, v.err
@@ -126,6 +127,10 @@ func (s Step) Claims(v wire.Version) (ids []req.ID) {
 				add(in.Outages.Should...)
 			case in.Repeat != nil:
 				walk(in.Repeat.Script)
+			case in.Choose != nil:
+				for _, one := range in.Choose {
+					walk(one)
+				}
 			}
 		}
 	}

@@ -55,12 +55,14 @@ type Step struct {
 // device does; each goes on where the one before it stopped. Those of the second group stay in force until the step ends
 // or Release takes them back; those of the third act at once. Both leave behind what has happened before.
 type Instruction struct {
-	Online *Online        `yaml:"online"`
-	Await  *Await         `yaml:"await"`
-	Expect *Expect        `yaml:"expect"`
-	Check  *Call          `yaml:"check"`
-	Wait   *time.Duration `yaml:"wait"`
-	Repeat *Repeat        `yaml:"repeat"`
+	Online *Online         `yaml:"online"`
+	Await  *Await          `yaml:"await"`
+	Expect *Expect         `yaml:"expect"`
+	Check  *Call           `yaml:"check"`
+	Wait   *time.Duration  `yaml:"wait"`
+	Repeat *Repeat         `yaml:"repeat"`
+	Idle   *Idle           `yaml:"idle"`
+	Choose [][]Instruction `yaml:"choose"` // one of these scripts, by chance
 
 	Rewind  *Empty   `yaml:"rewind"` // looks again at what came since the last instruction that acted
 	Outages *Outages `yaml:"outages"`
@@ -160,13 +162,21 @@ type Call struct {
 	Verdict `yaml:",inline"`
 }
 
-// Repeat runs a script several times: Times, or once for each name or code. {each} in a text stands for it. An
-// iteration in which a statement is broken does not keep the others from running.
+// Repeat runs a script several times: Times, or once for each name or code, or again and again until the time of For
+// has passed. {each} in a text stands for the name or code. An iteration in which a statement is broken does not keep
+// the others from running.
 type Repeat struct {
 	Times     int               `yaml:"times"`
+	For       time.Duration     `yaml:"for"`       // with [Config.Duration], its share of that; the last iteration is not cut short
 	Malformed []string          `yaml:"malformed"` // for Send with Each; "all" stands for all of [Malformed]
 	Codes     []wire.ReasonCode `yaml:"codes"`     // for Refuse and Disconnect with Each
 	Script    []Instruction     `yaml:"script"`
+}
+
+// Idle lets a time pass that chance chooses.
+type Idle struct {
+	Min time.Duration `yaml:"min"`
+	Max time.Duration `yaml:"max"`
 }
 
 // Filter names packets by their type. Withhold does not send them to the device; Ignore acts as if the device had not

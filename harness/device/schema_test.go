@@ -243,6 +243,10 @@ func TestParseShowsWhatIsWrong(t *testing.T) {
 		{"version of TLS", head + "      - certificate: {kind: good, version: \"1.1\"}\n" + judging, "1.2 or 1.3"},
 		{"parameter", head + "      - wait: <length>\n" + judging, "no parameter"},
 		{"repeat", head + "      - repeat: {script: [{close: {}}]}\n" + judging, "how often"},
+		{"nothing takes time", head + "      - repeat: {for: 1m, script: [{close: {}}]}\n" + judging, "takes some"},
+		{"nothing to choose", head + "      - choose: []\n" + judging, "nothing to choose"},
+		{"wrong in a choice", head + "      - choose: [[{withhold: {packet: NO}}]]\n" + judging, `"NO"`},
+		{"idle", head + "      - idle: {min: 2s, max: 1s}\n" + judging, "at least min"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.plan), Library{})

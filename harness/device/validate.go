@@ -71,7 +71,14 @@ func (v *validator) taken(s Step) bool {
 // judges reports whether a script can find something.
 func judges(script []Instruction) bool {
 	return slices.ContainsFunc(script, func(i Instruction) bool {
-		return i.Expect != nil || i.Check != nil || i.Outages != nil || i.Repeat != nil && judges(i.Repeat.Script)
+		return i.Expect != nil || i.Check != nil || i.Outages != nil || i.Repeat != nil && judges(i.Repeat.Script) || slices.ContainsFunc(i.Choose, judges)
+	})
+}
+
+// takesTime reports whether every run of a script lets some time pass.
+func takesTime(script []Instruction) bool {
+	return slices.ContainsFunc(script, func(i Instruction) bool {
+		return i.Wait != nil && *i.Wait > 0 || i.Idle != nil || i.Repeat != nil && i.Repeat.Times+len(i.Repeat.Codes) > 0 && takesTime(i.Repeat.Script)
 	})
 }
 
@@ -99,8 +106,11 @@ func (v *validator) instruction(path string, in Instruction) {
 		}
 		v.verdict(path, in.Check.Verdict)
 	case in.Repeat != nil:
-		if in.Repeat.Times < 1 && len(in.Repeat.Malformed)+len(in.Repeat.Codes) == 0 {
-			v.fail(path, "times, malformed or codes says how often")
+		if in.Repeat.Times < 1 && in.Repeat.For <= 0 && len(in.Repeat.Malformed)+len(in.Repeat.Codes) == 0 {
+			v.fail(path, "times, for, malformed or codes says how often")
+		}
+		if in.Repeat.For > 0 && !takesTime(in.Repeat.Script) {
+			v.fail(path, "what is repeated for a time takes some: it needs a wait or an idle")
 		}
 		for _, name := range in.Repeat.Malformed {
 			if _, known := malformed(name); !known && name != "all" {
@@ -108,6 +118,17 @@ func (v *validator) instruction(path string, in Instruction) {
 			}
 		}
 		v.script(path+".script", in.Repeat.Script)
+	case in.Choose != nil:
+		if len(in.Choose) == 0 {
+			v.fail(path, "there is nothing to choose from")
+		}
+		for i, one := range in.Choose {
+			v.script(fmt.Sprintf("%s[%d]", path, i), one)
+		}
+	case in.Idle != nil:
+		if in.Idle.Min <= 0 || in.Idle.Max < in.Idle.Min {
+			v.fail(path, "min is longer than 0, and max at least min")
+		}
 	case in.Refuse != nil:
 		if !slices.Contains([]string{"CONNACK", "PUBACK", "PUBREC", "SUBACK", "UNSUBACK"}, in.Refuse.Packet) {
 			v.fail(path+".packet", "%s has no code to refuse with", in.Refuse.Packet)
