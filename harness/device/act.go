@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mqttspec/mqttspec/harness/trace"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
@@ -23,7 +22,7 @@ var errOffline = errors.New("the device is not connected")
 
 // arm puts a rule in force. What happened before it are the first n events.
 func (c *Client) arm(r *rule) (n int) {
-	c.log.Note("from here on: " + r.text)
+	c.tell("from here on: " + r.text)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rules = append(c.rules, r)
@@ -59,7 +58,7 @@ func (c *Client) act(ctx context.Context, in Instruction) error {
 		c.arm(r)
 		return nil
 	}
-	c.log.Note("now: " + in.String())
+	c.tell("now: " + in.String())
 	switch {
 	case in.Close != nil:
 		return c.each(func(n *conn) { n.abort("close") })
@@ -128,11 +127,7 @@ func (c *Client) ask(what string) {
 	if text == "" {
 		text = what
 	}
-	text = "there is no hook: " + text
-	c.log.Note(text)
-	if c.bench.config.OnEvent != nil {
-		c.bench.config.OnEvent(c.ID, trace.Event{Kind: trace.Note, At: time.Now(), Text: text})
-	}
+	c.tell("there is no hook: " + text)
 }
 
 func (c *Client) hook(ctx context.Context, what string) error {

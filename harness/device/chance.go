@@ -21,8 +21,9 @@ func chanceOf(seed int64, client string) *rand.Rand {
 // idle lets a time pass that chance chooses.
 func (x *examination) idle(i Idle) {
 	d := i.Min + time.Duration(x.chance.Int64N(int64(i.Max-i.Min)+1)).Round(time.Millisecond)
-	x.c.log.Note("now: wait " + d.String())
+	x.c.tell("now: wait " + d.String())
 	x.c.reached()
+	defer x.waits("", d)()
 	pause(x.b.ctx, d)
 }
 
@@ -52,7 +53,8 @@ func (x *examination) lasting(r Repeat) (first *outcome) {
 	if whole := x.b.config.Plan.Lasting(); x.b.config.Duration > 0 {
 		d = time.Duration(float64(d) * float64(x.b.config.Duration) / float64(whole))
 	}
-	x.c.log.Note(fmt.Sprintf("from here on, for %s: again and again", d.Round(time.Second)))
+	x.c.tell(fmt.Sprintf("from here on, for %s: again and again", d.Round(time.Second)))
+	defer x.goesOn(d)()
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		o := x.script(r.Script)
 		if o != nil && o.verdict != reports.Fail {

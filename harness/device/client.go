@@ -49,6 +49,7 @@ type Client struct {
 	shadow    string              // what the topics of its shadow begin with
 	witnesses []net.Conn          // of the step, see Watch
 	held      chan struct{}       // closed when a CONNECT may be handled again; nil: at once
+	progress  Progress
 }
 
 func newClient(b *Bench, id string) *Client {
@@ -56,6 +57,15 @@ func newClient(b *Bench, id string) *Client {
 		aliases: map[uint16]string{}, pending: map[uint16][]string{}, observed: map[string]string{}}
 	c.log.Limit(maxTraceBytes)
 	return c
+}
+
+// tell notes in the trace what is done to the device, or found, and shows it to who looks on.
+func (c *Client) tell(text string) {
+	e := trace.Event{Kind: trace.Note, Text: text, At: time.Now()}
+	c.log.Add(e)
+	if c.bench.config.OnEvent != nil {
+		c.bench.config.OnEvent(c.ID, e)
+	}
 }
 
 // Version returns the version of MQTT that the device spoke last.

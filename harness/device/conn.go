@@ -2,7 +2,6 @@ package device
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -55,14 +54,6 @@ type conn struct {
 	kept    *output // the first of two that change places
 
 	serving sync.WaitGroup
-}
-
-// output is something to be written.
-type output struct {
-	bytes []byte
-	due   time.Time
-	then  func() // called when it is about to be written, with the client's mu held
-	end   string // "close" or "reset", after the bytes
 }
 
 // serve carries the connection to its end.
@@ -170,7 +161,7 @@ func (n *conn) received(frame []byte) {
 	c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
 	c.mu.Unlock()
 	for _, f := range append(passing.fired, connack.fired...) {
-		n.tell("%s", f)
+		n.tell("%s — %s", f, summary(p, frame, wire.Version(n.version.Load())))
 	}
 	switch {
 	case passing.cut != nil && !passing.cut.After, passing.drop, own:
@@ -187,6 +178,14 @@ func (n *conn) received(frame []byte) {
 	if passing.cut != nil {
 		n.end(passing.cut.How)
 	}
+}
+
+// summary tells a packet in a line, also one that cannot be understood.
+func summary(p wire.Packet, frame []byte, v wire.Version) string {
+	if p == nil {
+		p = wire.Raw(frame)
+	}
+	return wire.Summary(p, v)
 }
 
 // forward passes a packet on to the broker.
@@ -246,7 +245,7 @@ func (n *conn) fromBroker(frame []byte) {
 	passing := c.judge(trace.ToClient, wire.TypeOf(frame[0]), (*rule).ordinary)
 	c.mu.Unlock()
 	for _, f := range passing.fired {
-		n.tell("%s", f)
+		n.tell("%s — %s", f, summary(p, frame, v))
 	}
 	o := output{bytes: frame}
 	if passing.delay > 0 {
@@ -304,132 +303,6 @@ func (n *conn) wentOnline(p wire.Connack) {
 		n.client.injected, n.client.filters = map[uint16]bool{}, nil
 	}
 	n.client.happened(Event{Kind: eventOnline, Conn: n.number, Text: fmt.Sprint(p.SessionPresent)})
-}
-
-// send writes a packet to the device.
-func (n *conn) send(p wire.Packet, then func()) {
-	n.client.mu.Lock()
-	defer n.client.mu.Unlock()
-	n.enqueue(output{bytes: wire.Bytes(p, wire.Version(n.version.Load())), then: then})
-}
-
-// end ends the connection after what is to be written, in order ("close") or with a reset.
-func (n *conn) end(how string) {
-	n.client.mu.Lock()
-	defer n.client.mu.Unlock()
-	n.enqueue(output{end: how})
-}
-
-// enqueue adds to the output. The caller holds mu.
-func (n *conn) enqueue(o output) {
-	if n.ending {
-		return
-	}
-	n.out = append(n.out, o)
-	if wait := time.Until(o.due); !o.due.IsZero() && wait > 0 {
-		time.AfterFunc(wait, func() {
-			n.client.mu.Lock()
-			n.wake.Broadcast()
-			n.client.mu.Unlock()
-		})
-	}
-	n.ending = o.end != ""
-	n.wake.Broadcast()
-}
-
-// abort ends the connection now, whatever waits to be written.
-func (n *conn) abort(how string) {
-	n.client.mu.Lock()
-	defer n.client.mu.Unlock()
-	n.out, n.ending = nil, false
-	n.enqueue(output{end: how})
-	n.aborted = true // not held by a stall
-	n.wake.Broadcast()
-}
-
-// write writes the output until the connection ends.
-func (n *conn) write() {
-	c := n.client
-	c.mu.Lock()
-	for {
-		for !n.over && !(len(n.out) > 0 && (!c.stalled || n.aborted) && !time.Now().Before(n.out[0].due)) {
-			n.wake.Wait()
-		}
-		if n.over {
-			c.mu.Unlock()
-			return
-		}
-		o, slice := n.out[0], c.slice
-		n.out = n.out[1:]
-		if o.then != nil {
-			o.then() // before the device can answer
-		}
-		c.mu.Unlock()
-		if len(o.bytes) > 0 {
-			n.record(o.bytes)
-			n.put(o.bytes, slice)
-		}
-		if o.end != "" {
-			n.hangUp(o.end)
-		}
-		if o.end != "" {
-			return
-		}
-		c.mu.Lock()
-	}
-}
-
-// record puts what is about to be sent into the trace.
-func (n *conn) record(b []byte) {
-	kind := trace.Packet
-	if h, size, err := wire.ParseHeader(b); err != nil || size == 0 || len(b)-size != h.Length {
-		kind = trace.Bytes
-	}
-	n.log(trace.Event{Kind: kind, Dir: trace.ToClient, Bytes: b})
-}
-
-// put writes bytes, in pieces if the plan says so.
-func (n *conn) put(b []byte, s Slice) {
-	if s.Size == 0 {
-		n.nc.Write(b) // that the device is gone is seen where we read from it
-		return
-	}
-	for len(b) > 0 {
-		size := min(s.Size, len(b))
-		if _, err := n.nc.Write(b[:size]); err != nil {
-			return
-		}
-		b = b[size:]
-		if s.Gap > 0 && len(b) > 0 && pause(n.bench.ctx, s.Gap) != nil {
-			return
-		}
-	}
-}
-
-// pause lets time pass.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// hangUp ends our direction of the connection.
-func (n *conn) hangUp(how string) {
-	if how == "reset" {
-		n.log(trace.Event{Kind: trace.Close, Dir: trace.ToClient, How: trace.RST})
-		memnet.Abort(n.nc)
-		return
-	}
-	n.log(trace.Event{Kind: trace.Close, Dir: trace.ToClient, How: trace.FIN})
-	if memnet.CloseWrite(n.nc) != nil {
-		n.nc.Close()
-	}
-	n.nc.SetReadDeadline(time.Now().Add(linger))
 }
 
 // ended notes the end of what the device sends.

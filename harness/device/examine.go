@@ -54,6 +54,11 @@ type examination struct {
 func (b *Bench) examine(c *Client) {
 	defer b.examined()
 	defer c.reached()
+	defer func() {
+		c.mu.Lock()
+		c.progress = Progress{}
+		c.mu.Unlock()
+	}()
 	chance := chanceOf(b.config.Seed, c.ID)
 	m := &monitored{seen: map[violation]bool{}, exercised: map[req.ID]int{}}
 	for i, s := range b.config.Plan.Steps {
@@ -73,6 +78,7 @@ func (b *Bench) examine(c *Client) {
 			events, _ := c.since(0)
 			x.firstEvent, x.cursor, x.mark = len(events), len(events), len(events)
 		}
+		c.begins(b.config.Plan, i, v)
 		b.config.OnRow(reports.Row{Event: "begin", ID: s.ID, Version: v, Target: c.ID, Variant: variant, At: x.start})
 		b.config.OnRow(x.row(x.run(), m))
 		cancel()
@@ -130,6 +136,7 @@ func (x *examination) instruction(in Instruction) *outcome {
 		return x.call(*in.Check)
 	case in.Wait != nil:
 		x.c.reached()
+		defer x.waits("", *in.Wait)()
 		pause(x.ctx, *in.Wait)
 		return nil
 	case in.Repeat != nil:
@@ -285,6 +292,7 @@ func (x *examination) next(within time.Duration, take func(Event) bool) bool {
 func (x *examination) online(o Online) *outcome {
 	x.c.reached()
 	within := x.patience(o.Within)
+	defer x.waits("the device to connect", within)()
 	t := time.NewTimer(within)
 	defer t.Stop()
 	for {
@@ -313,6 +321,7 @@ func (x *examination) is(m Match, e Event) bool { return m.matches(e, x.names) }
 // await waits for what the step needs.
 func (x *examination) await(a Await) *outcome {
 	within := x.patience(a.Within)
+	defer x.waits(a.Match.String(), within)()
 	found := x.next(within, func(e Event) bool {
 		if !x.is(a.Match, e) {
 			return false

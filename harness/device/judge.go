@@ -32,6 +32,11 @@ func (x *examination) expect(e Expect) *outcome {
 		}
 		within += time.Duration(e.KeepAlives * float64(keepAlive))
 	}
+	if e.Absent {
+		defer x.waits("", within)()
+	} else {
+		defer x.waits(e.Match.String(), within)()
+	}
 	var came []Event
 	met, ended := e.Absent, false
 	x.next(within, func(event Event) bool {
@@ -137,7 +142,7 @@ func (x *examination) judge(d Verdict, text string, met bool, observed string) *
 		source = string(d.Must[0])
 	}
 	reason := fmt.Sprintf("%s: %s — %s", source, text, observed)
-	x.c.log.Note("✗ " + reason)
+	x.c.tell("✗ " + reason)
 	return &outcome{verdict: reports.Fail, reason: reason}
 }
 

@@ -226,7 +226,7 @@ func (c *Client) refusedTLS(kind string, err error) {
 	if errors.As(err, &alert) && alert.Op == "remote error" {
 		text = "alert: " + alert.Err.Error()
 	}
-	c.log.Note(fmt.Sprintf("certificate %s: handshake failed, %s", kind, text))
+	c.tell(fmt.Sprintf("certificate %s: handshake failed, %s", kind, text))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.happened(Event{Kind: eventRejected, Text: text})
