@@ -37,7 +37,7 @@ func soaked(t *testing.T, seed int64, duration time.Duration) (done []string, to
 				t.Errorf("%s: %s %s %v", r.ID, r.Verdict, r.Reason, r.Findings)
 			}
 			for _, e := range r.Trace {
-				if e.Kind == "note" {
+				if e.Kind == "note" && (strings.HasPrefix(e.Text, "now: ") || strings.HasPrefix(e.Text, "from here on")) {
 					done = append(done, e.Text)
 				}
 			}
