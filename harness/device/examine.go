@@ -44,6 +44,7 @@ type examination struct {
 	rules      []*rule // armed by the step
 	each       each    // of the Repeat that runs
 	chance     *rand.Rand
+	absent     *absences
 
 	requirements []reports.Requirement
 	warnings     []reports.Requirement
@@ -61,6 +62,7 @@ func (b *Bench) examine(c *Client) {
 	}()
 	chance := chanceOf(b.config.Seed, c.ID)
 	m := &monitored{seen: map[violation]bool{}, exercised: map[req.ID]int{}}
+	absent := &absences{}
 	for i, s := range b.config.Plan.Steps {
 		v := c.Version()
 		if !s.In(v) {
@@ -69,7 +71,7 @@ func (b *Bench) examine(c *Client) {
 		if b.ctx.Err() != nil {
 			return
 		}
-		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len(), chance: chance}
+		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len(), chance: chance, absent: absent}
 		cancel := func() {}
 		if s.Limit > 0 {
 			x.ctx, cancel = context.WithTimeoutCause(b.ctx, s.Limit, overtime(s.Limit))
@@ -82,6 +84,7 @@ func (b *Bench) examine(c *Client) {
 		b.config.OnRow(reports.Row{Event: "begin", ID: s.ID, Version: v, Target: c.ID, Variant: variant, At: x.start})
 		b.config.OnRow(x.row(x.run(), m))
 		cancel()
+		x.reboot()
 	}
 }
 
@@ -250,6 +253,12 @@ func (x *examination) repeat(r Repeat) (first *outcome) {
 	return first
 }
 
+// happened returns how much has happened since the device came.
+func (x *examination) happened() int {
+	events, _ := x.c.since(0)
+	return len(events)
+}
+
 // now leaves behind what has happened so far.
 func (x *examination) now() {
 	events, _ := x.c.since(x.cursor)
@@ -291,7 +300,9 @@ func (x *examination) next(within time.Duration, take func(Event) bool) bool {
 // online waits until the device is connected, or has also subscribed to something.
 func (x *examination) online(o Online) *outcome {
 	x.c.reached()
-	within := x.patience(o.Within)
+	wanted := x.patience(o.Within)
+	within := x.short(wanted)
+	begun := x.happened()
 	defer x.waits("the device to connect", within)()
 	t := time.NewTimer(within)
 	defer t.Stop()
@@ -302,15 +313,20 @@ func (x *examination) online(o Online) *outcome {
 			x.now()
 			return nil
 		}
+		if never := x.never(subscribing); connected && never != "" {
+			return &outcome{reports.Skip, fmt.Sprintf("the device subscribes to nothing (%s)", never), false}
+		}
 		select {
 		case <-changed:
 		case <-x.ctx.Done():
 			return x.interrupted()
 		case <-t.C:
+			x.vain(begun)
 			if connected {
+				x.missed(subscribing, within)
 				return &outcome{reports.Skip, fmt.Sprintf("the device has subscribed to nothing within %s", within), false}
 			}
-			return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: the device is connected — it was not within %s", within), false}
+			return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: the device is connected — it was not within %s%s", within, x.gone(wanted, within)), false}
 		}
 	}
 }
@@ -320,7 +336,15 @@ func (x *examination) is(m Match, e Event) bool { return m.matches(e, x.names) }
 
 // await waits for what the step needs.
 func (x *examination) await(a Await) *outcome {
-	within := x.patience(a.Within)
+	if a.Lacking != "" {
+		if never := x.never(a.Match); never != "" {
+			x.c.reached()
+			return &outcome{reports.Skip, fmt.Sprintf("%s (%s)", a.Lacking, never), false}
+		}
+	}
+	wanted := x.patience(a.Within)
+	within := x.short(wanted)
+	begun := x.happened()
 	defer x.waits(a.Match.String(), within)()
 	found := x.next(within, func(e Event) bool {
 		if !x.is(a.Match, e) {
@@ -334,8 +358,11 @@ func (x *examination) await(a Await) *outcome {
 		return nil
 	case x.ctx.Err() != nil:
 		return x.interrupted()
-	case a.Lacking != "":
+	}
+	x.vain(begun)
+	if a.Lacking != "" && within == wanted {
+		x.missed(a.Match, within)
 		return &outcome{reports.Skip, fmt.Sprintf("%s (observed for %s)", a.Lacking, within), false}
 	}
-	return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — it did not come within %s", a.Match, within), false}
+	return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — it did not come within %s%s", a.Match, within, x.gone(wanted, within)), false}
 }
