@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Runs devices through the plans of mqttspec device and leaves a report for each.
 #
-#   check.sh [--plan PLAN] [--out DIR] NAME...    NAME as in setup.sh, or "ci", "all"; a version may follow: mqttjs/3.1.1
+#   check.sh [--plan PLAN] [--out DIR] [--deadline 60m] NAME...
+#
+# NAME is one of setup.sh, "ci" or "all"; a version may follow: mqttjs/3.1.1
 #
 # Without --plan it is the plan mqtt5 or mqtt311. Reports come into DIR/NAME-VERSION (default clients-report). All devices run at
 # the same time: they mostly wait. The exit code is 1 if one of them could not be tested; findings do not count.
@@ -28,15 +30,19 @@ table() {
 }
 
 # check NAME VERSION TRANSPORT KEEP_ALIVE: one device through its plan. A device that ends by itself is started again, as
-# somebody would who has one in a field.
+# somebody would who has one in a field, and so is one of which there is no sign any more.
 check() {
 	trap 'kill $device $lasting 2>/dev/null; exit 130' TERM
 	local name=$1 version=$2 out=$out_root/$1-$2 chosen=${plan:-mqtt${2//./}} options=() device= lasting expected=1 address
 	[ "$3" = tcp ] || options+=(--tls)
-	[ "$name" != mosquitto ] || expected=5
 	rm -rf "$out"
 	mkdir -p "$out"
-	"$mqttspec" device --listen 127.0.0.1:0 --plan "$chosen" --ci --expect-clients $expected --max-undecided 1000 --deadline 60m \
+	if [ "$name" = mosquitto ]; then
+		expected=5 # device.sh looks after its tools itself
+	else
+		options+=(--hook "$here/restart.sh $out/device.pid")
+	fi
+	"$mqttspec" device --listen 127.0.0.1:0 --plan "$chosen" --ci --expect-clients $expected --max-undecided 1000 --deadline $deadline \
 		--out "$out" "${options[@]}" >"$out/run.log" 2>&1 &
 	lasting=$!
 	until address=$(sed -n 's/^listening on .*:\/\/\(.*\)/\1/p' "$out/run.log" 2>/dev/null) && [ -n "$address" ]; do
@@ -50,6 +56,7 @@ check() {
 	while kill -0 $lasting 2>/dev/null; do
 		"$here/device.sh" "$name" >>"$out/device.log" 2>&1 &
 		device=$!
+		echo $device >"$out/device.pid"
 		wait -n $lasting $device || true
 		kill -0 $lasting 2>/dev/null || break
 		echo "-- the program has ended and is started again" >>"$out/device.log"
@@ -65,18 +72,19 @@ check() {
 	[ $code -le 1 ] || [ $code = 4 ] || [ $code = 5 ]
 }
 
-plan= out_root=clients-report names=()
+plan= out_root=clients-report deadline=60m names=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--plan) plan=$2 && shift 2 ;;
 	--out) out_root=$2 && shift 2 ;;
+	--deadline) deadline=$2 && shift 2 ;;
 	ci) mapfile -t -O ${#names[@]} names < <(table | awk '$2 == "ci" { print $1 }') && shift ;;
 	all) mapfile -t -O ${#names[@]} names < <(table | awk '{ print $1 }') && shift ;;
 	-*) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2 && exit 2 ;;
 	*) names+=("$1") && shift ;;
 	esac
 done
-[ ${#names[@]} -gt 0 ] || { sed -n "2,4p" "$0" >&2; exit 2; }
+[ ${#names[@]} -gt 0 ] || { sed -n "2,6p" "$0" >&2; exit 2; }
 out_root=$(readlink -m "$out_root")
 jobs=()
 for wanted in "${names[@]}"; do

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A device made of mosquitto_sub and mosquitto_pub, for MQTT 3.1.1 and 5. ../README.md tells how devices behave. A tool of
 # these does one thing, so there are several clients: mosquitto_sub has the device's Client Identifier; what it receives is
-# echoed by one mosquitto_pub at QoS 1 (ID-echo), and three more send the telemetry (ID-out0, ID-out1, ID-out2).
+# echoed by one mosquitto_pub at QoS 1 (ID-echo), and three more send the telemetry (ID-out0, ID-out1, ID-out2). Each is
+# started again when it ends, as they do when they are refused.
 set -euo pipefail
 
 me=${DEVICE_ID:-device-1}
@@ -31,22 +32,35 @@ if [ "${DEVICE_WILL:-1}" = 1 ]; then
 	will+=(--will-topic "device/$me/status" --will-payload offline --will-qos 1 --will-retain)
 fi
 
+# keep COMMAND...: runs it again and again, with the same input.
+keep() {
+	local tool=
+	trap 'kill $tool 2>/dev/null; exit 0' TERM
+	while :; do
+		"$@" <&0 &
+		tool=$!
+		wait $tool || true
+		echo "-- $1 has ended and is started again" >&2
+		sleep 1
+	done
+}
+
 work=$(mktemp -d)
 mkfifo "$work"/{echo,0,1,2}
 children=()
 trap 'kill "${children[@]}" 2>/dev/null || true; wait || true; rm -rf "$work"; exit 0' TERM INT EXIT
 
-mosquitto_pub "${common[@]}" -i "$me-echo" -t "device/$me/echo" -q 1 -l <"$work/echo" &
+keep mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-echo" -t "device/$me/echo" -q 1 -l <"$work/echo" &
 children+=($!)
 exec 3>"$work/echo"
 out=()
 for qos in 0 1 2; do
-	mosquitto_pub "${common[@]}" -i "$me-out$qos" -t "device/$me/out" -q $qos -l <"$work/$qos" &
+	keep mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-out$qos" -t "device/$me/out" -q $qos -l <"$work/$qos" &
 	children+=($!)
 	exec {fd}>"$work/$qos"
 	out+=("$fd")
 done
-mosquitto_sub "${common[@]}" "${session[@]}" "${will[@]}" -i "$me" -t "device/$me/in" -t "device/$me/in2" -q 2 >&3 &
+keep mosquitto_sub "${common[@]}" "${session[@]}" "${will[@]}" -i "$me" -t "device/$me/in" -t "device/$me/in2" -q 2 >&3 &
 children+=($!)
 for ((n = 0; ; n++)); do
 	sleep "${DEVICE_INTERVAL:-5}" &
