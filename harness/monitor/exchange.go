@@ -96,6 +96,9 @@ func (e *exchanges) begin(s session) {
 		e.lose()
 		e.shared = false
 	}
+	if s.divided {
+		e.open = map[uint16]*exchange{} // each may go on or not; what was received stays, for PUBREL
+	}
 	e.reconnect()
 	for id, x := range e.open {
 		if e.mayHaveEnded(x, s.conn) {

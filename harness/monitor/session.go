@@ -3,6 +3,8 @@ package monitor
 import (
 	"maps"
 	"slices"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
 // session is what a trace tells about the session of one Client Identifier at one moment.
@@ -13,6 +15,9 @@ type session struct {
 	known bool
 	// first tells that conn is the connection on which the session began: nothing can have been sent before.
 	first bool
+	// divided tells that the server has begun a new session with conn and that the client may go on with the old one:
+	// 3.1.1 leaves that to a client that asked for it (3.2.2.2).
+	divided bool
 }
 
 // follower is told what happens in a session.
@@ -75,7 +80,9 @@ func (h *History) walk(conns []*Conn, f follower) {
 			if s.conn != nil && s.conn.Version != c.Version && !c.fresh() {
 				lose()
 			}
-			s = session{conn: c, first: c.fresh(), known: c.fresh() || s.known}
+			divided := s.conn != nil && h.mayGoOn(c)
+			first := c.fresh() && !divided
+			s = session{conn: c, first: first, known: first || s.known, divided: divided}
 			f.begin(s)
 		case !c.accepted():
 		case m.at == c.trusted && !c.cutAt(m.at):
@@ -87,6 +94,12 @@ func (h *History) walk(conns []*Conn, f follower) {
 			}
 		}
 	}
+}
+
+// mayGoOn reports whether the judged side may keep to a session of which the server knows nothing. A client of 5.0 must
+// forget it.
+func (h *History) mayGoOn(c *Conn) bool {
+	return h.Judged == wire.FromClient && c.Version == wire.V311 && c.fresh() && !c.Connect.CleanStart
 }
 
 // cutAt reports whether the record at index i is a packet that was cut when its sender's direction ended, which leaves
