@@ -75,6 +75,9 @@ func (c *Client) Version() wire.Version {
 	return c.version
 }
 
+// Trace returns what has passed next to the device so far.
+func (c *Client) Trace() []trace.Event { return c.log.Events() }
+
 // Connected reports whether the device has a connection on which it was accepted.
 func (c *Client) Connected() bool {
 	c.mu.Lock()

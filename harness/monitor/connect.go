@@ -104,37 +104,27 @@ func missing(r *Record) string {
 	flags, _ := connectFlags(r)
 	v := namedVersion(r)
 	b := r.content()[min(10, len(r.content())):]
-	take := func(n int, ok bool) bool {
-		if ok = ok && n <= len(b); ok {
-			b = b[n:]
+	whole := func(fields ...field) bool {
+		rest, ok := read(b, fields)
+		if ok {
+			b = rest
 		}
 		return ok
 	}
-	text := func() bool {
-		if len(b) < 2 {
-			return false
-		}
-		n := int(b[0])<<8 | int(b[1])
-		return take(2+n, true)
-	}
-	properties := func() bool {
-		if v != wire.V5 {
-			return true
-		}
-		// a Property Length has the form of a Remaining Length
-		h, n, err := wire.ParseHeader(append([]byte{0}, b[:min(4, len(b))]...))
-		return take(n-1+h.Length, n > 0 && err == nil)
+	will := []field{sized, sized}
+	if v == wire.V5 {
+		will = []field{properties, sized, sized}
 	}
 	switch {
-	case !properties():
+	case v == wire.V5 && !whole(properties):
 		return "properties"
-	case !text():
+	case !whole(sized):
 		return "Client Identifier"
-	case flags&wire.FlagWill != 0 && !(properties() && text() && text()):
+	case flags&wire.FlagWill != 0 && !whole(will...):
 		return "Will"
-	case flags&wire.FlagUsername != 0 && !text():
+	case flags&wire.FlagUsername != 0 && !whole(sized):
 		return "User Name"
-	case flags&wire.FlagPassword != 0 && !text():
+	case flags&wire.FlagPassword != 0 && !whole(sized):
 		return "Password"
 	}
 	return ""

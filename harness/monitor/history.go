@@ -13,12 +13,13 @@ import (
 
 // History is a trace in the form that monitors read: decoded, sorted by Network Connection and by session.
 type History struct {
-	Judged  wire.Sender
-	Conns   []*Conn            // in the order in which they were opened
-	clients map[string][]*Conn // by Client Identifier, in the order of Conns
-	crashes []int              // the Seq of faults that concern no single connection, such as a killed server
-	end     time.Time          // of the last event
-	sent    []sending
+	Judged   wire.Sender
+	Conns    []*Conn            // in the order in which they were opened
+	clients  map[string][]*Conn // by Client Identifier, in the order of Conns
+	misnamed []*Conn            // of clients under test, whose CONNECT names the level of 5.0 and another protocol
+	crashes  []int              // the Seq of faults that concern no single connection, such as a killed server
+	end      time.Time          // of the last event
+	sent     []sending
 }
 
 // Conn is one Network Connection as seen next to the judged side.
@@ -98,6 +99,11 @@ func newHistory(events []trace.Event, judged wire.Sender) *History {
 	h.Conns = slices.DeleteFunc(h.Conns, func(c *Conn) bool {
 		if c.Connect != nil {
 			return false
+		}
+		if judged == wire.FromClient && len(c.Records) > 0 && c.Records[0].Sender == judged {
+			if _, ok := connectName(&c.Records[0]); ok {
+				h.misnamed = append(h.misnamed, c)
+			}
 		}
 		return judged == wire.FromServer || len(c.Records) == 0 || c.Records[0].Sender == wire.FromServer ||
 			c.Records[0].Loose || wire.TypeOf(c.Records[0].Raw[0]) == wire.CONNECT

@@ -19,6 +19,8 @@ func identifierMonitors() (all []Monitor) {
 			Text: "A new SUBSCRIBE, UNSUBSCRIBE or PUBLISH of QoS 1 or 2 has a Packet Identifier that is not in use.", Judge: unused(anyQoS)},
 		Monitor{IDs: ids("MQTT-2.2.1-2", "MQTT-2.3.1-5"), Sender: wire.FromServer, Level: must,
 			Text: "A PUBLISH of QoS 0 has no Packet Identifier.", Judge: noIdentifier},
+		Monitor{IDs: ids("MQTT-2.2.1-2", "MQTT-2.3.1-5"), Sender: wire.FromClient, Level: must,
+			Text: "A PUBLISH of QoS 0 from a client has no Packet Identifier.", Judge: noOwnIdentifier},
 	)
 	all = append(all, both(Monitor{IDs: ids("MQTT-4.3.2-1", "MQTT-4.3.2-1"), Level: must,
 		Text: "A new message of QoS 1 is sent under an unused Packet Identifier.", Judge: unused(wire.QoS1)})...)

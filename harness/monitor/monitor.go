@@ -56,7 +56,8 @@ type Violation struct {
 func All() []Monitor {
 	return slices.Concat(formatMonitors(), stringMonitors(), propertyMonitors(), reasonMonitors(), openingMonitors(),
 		closingMonitors(), limitMonitors(), identifierMonitors(), duplicateMonitors(), ackMonitors(),
-		subscriptionMonitors(), authMonitors(), connectMonitors(), requestMonitors(), orderMonitors())
+		subscriptionMonitors(), authMonitors(), connectMonitors(), payloadMonitors(), requestMonitors(),
+		orderMonitors(), forgettingMonitors())
 }
 
 // Run judges the packets of one side. FromServer is for a server under test and reads what passed next to it (the legs
@@ -84,6 +85,18 @@ func Run(events []trace.Event, judged wire.Sender) []Result {
 		slices.SortStableFunc(results[i].Violations, func(a, b Violation) int { return a.Seq - b.Seq })
 	}
 	return results
+}
+
+// Broken returns the monitors of a side that find something broken in its packets; see [Run]. Who proves that every
+// monitor can find something asks for them: a statement that has several is not enough.
+func Broken(events []trace.Event, judged wire.Sender) (broken []Monitor) {
+	h := newHistory(events, judged)
+	for _, m := range All() {
+		if m.Sender == judged && slices.ContainsFunc(m.run(h), func(r Result) bool { return len(r.Violations) > 0 }) {
+			broken = append(broken, m)
+		}
+	}
+	return broken
 }
 
 // run returns what the monitor alone finds, one result for each of its statements.

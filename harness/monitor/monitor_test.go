@@ -31,7 +31,7 @@ func (e example) isFor(m Monitor) bool {
 
 func examples() []example {
 	return slices.Concat(formatExamples(), textExamples(), propertyExamples(), reasonExamples(), limitExamples(),
-		exchangeExamples(), serverExamples(), clientExamples())
+		exchangeExamples(), serverExamples(), clientExamples(), payloadExamples())
 }
 
 func name(m Monitor) string { return fmt.Sprintf("%v/%v/%s", m.IDs[0], m.Sender, m.Text) }

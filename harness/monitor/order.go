@@ -15,7 +15,6 @@ func orderMonitors() (all []Monitor) {
 		{IDs: ids("MQTT-4.6.0-3", "MQTT-4.6.0-3"), Text: "PUBRECs follow the order of the PUBLISH packets.", Judge: ackOrder(wire.PUBREC)},
 		{IDs: ids("MQTT-4.6.0-4", "MQTT-4.6.0-4"), Text: "PUBRELs follow the order of the PUBRECs.", Judge: ackOrder(wire.PUBREL)},
 		{IDs: ids("MQTT-4.5.0-2", "MQTT-4.5.0-2"), Text: "A client acknowledges every PUBLISH of QoS 1 and 2.", Judge: allAcknowledged},
-		{IDs: ids("MQTT-3.2.2-5", ""), Text: "A client that is told Session Present 0 forgets its session.", Judge: forgets},
 		{IDs: ids("MQTT-3.1.2-20", "MQTT-3.1.2-23"), Text: "A client is not silent for longer than its Keep Alive.", Judge: keepAlive(false)},
 		{IDs: ids("MQTT-3.1.2-21", ""), Text: "A client obeys the Server Keep Alive.", Judge: keepAlive(true)},
 		{IDs: ids("MQTT-3.2.2-21", ""), Text: "A client obeys the Server Keep Alive.", Judge: keepAlive(true)},
@@ -131,53 +130,6 @@ func allAcknowledged(h *History, j *Judgement) {
 					j.broken(c, w.rec.Seq, "expected %v for Packet Identifier %d, observed none within %v, but one for a later PUBLISH", t, w.id, open.Round(time.Millisecond))
 				}
 			}
-		}
-	}
-}
-
-// forgets judges connections that ended a session by Session Present 0 although the client asked to resume it. It
-// reports a PUBLISH with DUP 1 that repeats what an earlier connection left unacknowledged, from a client that knew.
-func forgets(h *History, j *Judgement) {
-	bound := h.boundSet(j)
-	type key struct {
-		id      uint16
-		payload string
-	}
-	for _, conns := range h.clients {
-		left := map[key]string{}
-		for _, c := range conns {
-			if !c.accepted() {
-				continue
-			}
-			judge := bound[c] && c.fresh() && !c.Connect.CleanStart && len(left) > 0
-			now := map[key]string{}
-			records := c.sound()
-			for i := range records {
-				r := &records[i]
-				switch p := r.Packet.(type) {
-				case wire.Publish:
-					if r.Sender != wire.FromClient || p.QoS == 0 {
-						continue
-					}
-					k := key{p.PacketID, string(p.Payload)}
-					if before, again := left[k]; judge && c.informed(h.Judged, r) {
-						if p.Dup && again {
-							j.broken(c, r.Seq, "expected the session to be forgotten, observed the PUBLISH that connection %s left unacknowledged again under Packet Identifier %d", before, p.PacketID)
-						} else {
-							j.kept(c)
-						}
-					}
-					now[k] = c.Name
-				case wire.Puback, wire.Pubrec:
-					id, _ := wire.PacketIDOf(p)
-					for k := range now {
-						if k.id == id {
-							delete(now, k)
-						}
-					}
-				}
-			}
-			left = now
 		}
 	}
 }

@@ -14,6 +14,7 @@ func propertyMonitors() (all []Monitor) {
 			Judge: once(wire.PUBLISH, wire.PropPayloadFormatIndicator, wire.PropMessageExpiryInterval, wire.PropTopicAlias,
 				wire.PropResponseTopic, wire.PropCorrelationData, wire.PropContentType)},
 		{IDs: ids("MQTT-3.3.2-8", ""), Text: "No Topic Alias is 0.", Judge: positive(wire.PUBLISH, wire.PropTopicAlias)},
+		{IDs: ids("U5-023", ""), Text: "No Subscription Identifier of a PUBLISH is 0.", Judge: positive(wire.PUBLISH, wire.PropSubscriptionIdentifier)},
 	} {
 		m.Level = must
 		all = append(all, both(m)...)
@@ -30,7 +31,6 @@ func propertyMonitors() (all []Monitor) {
 				wire.PropTopicAliasMaximum, wire.PropReasonString, wire.PropWildcardSubscriptionAvailable,
 				wire.PropSubscriptionIdentifierAvailable, wire.PropSharedSubscriptionAvailable, wire.PropServerKeepAlive,
 				wire.PropResponseInformation, wire.PropServerReference, wire.PropAuthenticationMethod, wire.PropAuthenticationData)},
-		{IDs: ids("U5-023", ""), Text: "No Subscription Identifier of a PUBLISH is 0.", Judge: positive(wire.PUBLISH, wire.PropSubscriptionIdentifier)},
 		{IDs: ids("MQTT-3.1.2-28", ""), Text: "CONNACK has no Response Information that was not asked for.",
 			Judge: eachOf(func(c *Conn, p wire.Connack, _ *Record) (bool, string) {
 				q, ok := c.connect()

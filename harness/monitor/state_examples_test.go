@@ -101,7 +101,7 @@ func exchangeExamples() []example {
 		{ids: "MQTT-2.2.1-3", only: inUse, kept: func(s *script) { s.fresh().send(subscribe(5, 0, "t")).reply(suback(5, 0)).send(one) },
 			broken: sentByFresh(subscribe(5, 0, "t"), one)},
 		{ids: "MQTT-2.2.1-3", only: inUse, kept: sentByFresh(one, subscribe(6, 0, "t"), subscribe(6, 0, "t")), broken: sentByFresh(one, subscribe(5, 0, "t"))},
-		{ids: "MQTT-2.2.1-2", kept: func(s *script) {
+		{ids: "MQTT-2.2.1-2", sender: onlyServer, kept: func(s *script) {
 			s.fresh().client(publish(0, 0, payload("hello"))).server(publish(0, 0, payload("hello")))
 		},
 			broken: func(s *script) {
