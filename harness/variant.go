@@ -24,10 +24,12 @@ const (
 	// Auth lets only those in who give a User Name and a Password that it knows. One user, whom all specs are, may
 	// publish and subscribe to everything that does not begin with [ForbiddenTopics]; another, the witness, to that too.
 	Auth Variant = "auth"
+	// OverWebSocket is reached over a WebSocket and otherwise as the default configuration is.
+	OverWebSocket Variant = "websocket"
 )
 
 // Variants are all of them, in the order of reports.
-func Variants() []Variant { return []Variant{Limited, Narrow, Auth} }
+func Variants() []Variant { return []Variant{Limited, Narrow, Auth, OverWebSocket} }
 
 // ForbiddenTopics begins the topics that the variant [Auth] forbids to all but the witness.
 const ForbiddenTopics = "mqttspec-forbidden"
@@ -74,6 +76,12 @@ func Credentials(ctx context.Context) (username, password string) {
 	}
 	SkipIf(ctx, !is, "needs a target that wants a User Name and a Password")
 	return username, password
+}
+
+// Credentialed returns the CONNECT with the credentials of the target, if it wants some, for a spec that sends its bytes.
+// [Client.Send] adds them by itself.
+func Credentialed(ctx context.Context, p wire.Connect) wire.Connect {
+	return authorize(from(ctx).target, p)
 }
 
 // varied is a variant of the target that the engine has opened, or tried to.

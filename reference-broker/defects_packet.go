@@ -43,6 +43,7 @@ const (
 	clientSubscriptionIDAccepted    defect = "client-subscription-id-accepted"
 	webSocketTextAccepted           defect = "websocket-text-accepted"
 	webSocketNoSubprotocol          defect = "websocket-no-subprotocol"
+	webSocketAligned                defect = "websocket-aligned"
 )
 
 var packetDefects = []defectRow{
@@ -128,4 +129,6 @@ var packetDefects = []defectRow{
 		"WebSocket text frames are taken for MQTT."},
 	{webSocketNoSubprotocol, "v5:MQTT-6.0.0-4 v311:MQTT-6.0.0-4",
 		"The WebSocket subprotocol mqtt is not selected."},
+	{webSocketAligned, "v5:MQTT-6.0.0-2 v311:MQTT-6.0.0-2",
+		"A WebSocket message that is not exactly one packet ends the connection."},
 }

@@ -175,6 +175,34 @@ func TestWebSocketText(t *testing.T) {
 	}
 }
 
+// halfCloses reports whether a message with half a packet ends the connection.
+func halfCloses(t *testing.T, c Config) bool {
+	t.Helper()
+	ws, err := dialWebSocket(t, c, "mqtt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := wire.Bytes(clean("a"), wire.V5)
+	for _, half := range [][]byte{b[:5], b[5:]} {
+		if err := ws.Write(t.Context(), websocket.MessageBinary, half); err != nil {
+			return true
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, _, err = ws.Read(ctx)
+	return err != nil && ctx.Err() == nil
+}
+
+func TestWebSocketAligned(t *testing.T) {
+	if halfCloses(t, Config{}) {
+		t.Error("half a packet in a message ends the connection")
+	}
+	if !halfCloses(t, Config{Defects: []string{string(webSocketAligned)}}) {
+		t.Error("with its defect the broker takes half a packet in a message")
+	}
+}
+
 func TestWebSocketSubprotocol(t *testing.T) {
 	if _, err := dialWebSocket(t, Config{}); err == nil {
 		t.Error("a client without subprotocol is served")

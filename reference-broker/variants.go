@@ -9,8 +9,9 @@ const (
 	WitnessName, WitnessPassword = "mqttspec-witness", "mqttspec-witness-secret"
 )
 
-// Variant returns the configuration with the limits of a variant of the broker that specs ask for: "limited", "narrow"
-// or "auth". It reports false for any other name.
+// Variant returns the configuration with the limits of a variant of the broker that specs ask for: "limited", "narrow",
+// "auth" or "websocket", which is served by [Broker.Handler] and has no limits of its own. It reports false for any other
+// name.
 func (c Config) Variant(name string) (Config, bool) {
 	switch name {
 	case "limited":
@@ -29,6 +30,7 @@ func (c Config) Variant(name string) (Config, bool) {
 			{Filter: "mqttspec-forbidden/#", Allow: false},
 			{Allow: true},
 		}
+	case "websocket":
 	default:
 		return c, false
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
 // subprotocol is the WebSocket subprotocol of both versions. v5:MQTT-6.0.0-3, v311:MQTT-6.0.0-3
@@ -36,7 +39,10 @@ func (b *Broker) Handler() http.Handler {
 			b.config.Log.Debug("no WebSocket", "error", err)
 			return
 		}
-		b.ServeConn(newWebSocketConn(ws, r, b.defect(webSocketTextAccepted))) // v5:MQTT-6.0.0-1, v311:MQTT-6.0.0-1
+		c := newWebSocketConn(ws, r)
+		c.textAccepted = b.defect(webSocketTextAccepted) // v5:MQTT-6.0.0-1, v311:MQTT-6.0.0-1
+		c.aligned = b.defect(webSocketAligned)           // v5:MQTT-6.0.0-2, v311:MQTT-6.0.0-2
+		b.ServeConn(c)
 	})
 }
 
@@ -60,14 +66,15 @@ type webSocketConn struct {
 	local, remote net.Addr
 	message       io.Reader // of the current message, nil between messages
 	textAccepted  bool
+	aligned       bool          // a message must be one packet
 	request       *http.Request // that began the connection
 	closingFrame  bool          // the client has sent one; only the reader asks
 }
 
-func newWebSocketConn(ws *websocket.Conn, r *http.Request, textAccepted bool) *webSocketConn {
+func newWebSocketConn(ws *websocket.Conn, r *http.Request) *webSocketConn {
 	ws.SetReadLimit(-1) // the size of packets is limited, that of messages need not be
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &webSocketConn{ws: ws, ctx: ctx, cancel: cancel, remote: webSocketAddr(r.RemoteAddr), textAccepted: textAccepted, request: r}
+	c := &webSocketConn{ws: ws, ctx: ctx, cancel: cancel, remote: webSocketAddr(r.RemoteAddr), request: r}
 	c.local = webSocketAddr(r.Host)
 	return c
 }
@@ -90,6 +97,12 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 				return 0, errors.New("a WebSocket frame that is not binary")
 			}
 			c.message = r
+			if c.aligned {
+				if c.message, err = wholePacket(r); err != nil {
+					c.ws.CloseNow()
+					return 0, err
+				}
+			}
 		}
 		n, err := c.message.Read(p)
 		if err == io.EOF {
@@ -103,6 +116,18 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 		}
 		return n, err
 	}
+}
+
+// wholePacket reads a message that must be one packet, as the broker wants it with a defect.
+func wholePacket(r io.Reader) (io.Reader, error) {
+	b, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	if h, n, err := wire.ParseHeader(b); err != nil || n == 0 || n+h.Length != len(b) {
+		return nil, errors.New("a WebSocket message that is not one packet")
+	}
+	return bytes.NewReader(b), nil
 }
 
 // readError makes the close of the WebSocket an end of file: it is not a DISCONNECT.

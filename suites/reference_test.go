@@ -2,6 +2,8 @@ package suites_test
 
 import (
 	"net"
+	"net/http"
+	"sync"
 	"testing"
 
 	"github.com/mqttspec/mqttspec/harness"
@@ -30,8 +32,67 @@ func reference(config broker.Config) suites.Start {
 func onReference(t *testing.T, i harness.Item, n int, config broker.Config) reports.Row {
 	t.Helper()
 	config, users := variant(t, i, config)
+	if i.Variant == harness.OverWebSocket {
+		return suites.Virtual(t, i, n, overWebSocket(config))
+	}
 	return suites.Virtual(t, i, n, reference(config), users...)
 }
+
+// overWebSocket starts the reference broker, which is given connections that begin with HTTP.
+func overWebSocket(config broker.Config) suites.Start {
+	return func(t *testing.T) (func(net.Conn), func()) {
+		b, err := broker.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func(c net.Conn) { upgraded(c, b.Handler()) }, func() {
+			if err := b.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// upgraded serves HTTP on a single connection and returns when that has ended, or what it was made into.
+func upgraded(c net.Conn, h http.Handler) {
+	over := make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
+	hijacked := false
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r)
+			if hijacked {
+				end()
+			}
+		}),
+		ConnState: func(_ net.Conn, s http.ConnState) {
+			hijacked = hijacked || s == http.StateHijacked
+			if s == http.StateClosed {
+				end()
+			}
+		},
+	}
+	server.Serve(&single{conn: c, over: over})
+}
+
+// single is a listener with one connection.
+type single struct {
+	conn net.Conn
+	over chan struct{}
+	done bool
+}
+
+func (s *single) Accept() (net.Conn, error) {
+	if s.done {
+		<-s.over
+		return nil, net.ErrClosed
+	}
+	s.done = true
+	return s.conn, nil
+}
+
+func (s *single) Close() error   { return nil }
+func (s *single) Addr() net.Addr { return s.conn.LocalAddr() }
 
 // variant returns the configuration in the variant that an item wants, and whom it lets in.
 func variant(t *testing.T, i harness.Item, config broker.Config) (broker.Config, []suites.User) {

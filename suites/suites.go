@@ -31,6 +31,7 @@ func All() []harness.Group {
 		protocol.Limits,
 		protocol.ServerLimits,
 		protocol.Access,
+		protocol.WebSocket,
 		protocol.Ping,
 		harness.Hostile(protocol.Malformed),
 		harness.Hostile(protocol.MalformedProperties),

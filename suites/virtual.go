@@ -14,6 +14,7 @@ import (
 
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/memnet"
+	"github.com/mqttspec/mqttspec/harness/webstream"
 	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
@@ -35,8 +36,9 @@ type virtualOptions struct {
 
 // configured is a broker in one configuration.
 type configured struct {
-	start Start
-	users []User
+	start     Start
+	users     []User
+	webSocket bool // serve is given connections on which HTTP is spoken first
 }
 
 // User is somebody whom a broker lets in by User Name and Password.
@@ -53,13 +55,14 @@ func Only(choose func(harness.Item) bool) VirtualOption {
 
 // Variant says how the broker is started in another configuration, which specs of limits and rights ask for; what it must
 // be like, the constant of [harness.Variant] says. Users are whom it lets in: who all specs are, then the witness. Without
-// it those specs run on the broker as it is.
+// it those specs run on the broker as it is. For [harness.OverWebSocket] serve is given connections on which the client
+// begins with an HTTP request for a WebSocket.
 func Variant(v harness.Variant, start Start, users ...User) VirtualOption {
 	return func(o *virtualOptions) {
 		if o.variants == nil {
 			o.variants = map[harness.Variant]configured{}
 		}
-		o.variants[v] = configured{start, users}
+		o.variants[v] = configured{start, users, v == harness.OverWebSocket}
 	}
 }
 
@@ -150,7 +153,7 @@ const stuck = 2 * time.Minute
 // as an inconclusive row that names the leak.
 // The users are those whom the broker lets in; see [Variant].
 func Virtual(t *testing.T, i harness.Item, number int, start Start, users ...User) (row reports.Row) {
-	return virtual(t, i, number, configured{start, users}, harness.Capabilities{})
+	return virtual(t, i, number, configured{start, users, i.Variant == harness.OverWebSocket}, harness.Capabilities{})
 }
 
 // observe asks a broker, in a bubble of its own, what it offers.
@@ -201,7 +204,7 @@ type memory struct {
 	serve func(net.Conn)
 	stop  func()
 	again func() (*memory, error)
-	users []User
+	configured
 
 	mu      sync.Mutex
 	conns   []net.Conn
@@ -216,11 +219,11 @@ func open(t *testing.T, c configured) (m *memory, err error) {
 		}
 	}()
 	serve, stop := c.start(t)
-	return &memory{serve: serve, stop: stop, again: func() (*memory, error) { return open(t, c) }, users: c.users}, nil
+	return &memory{serve: serve, stop: stop, again: func() (*memory, error) { return open(t, c) }, configured: c}, nil
 }
 
 // Dial connects to the broker.
-func (m *memory) Dial(context.Context) (net.Conn, error) {
+func (m *memory) Dial(ctx context.Context) (net.Conn, error) {
 	client, server := memnet.Pipe(0)
 	m.mu.Lock()
 	m.conns = append(m.conns, server)
@@ -236,6 +239,13 @@ func (m *memory) Dial(context.Context) (net.Conn, error) {
 		}()
 		m.serve(server)
 	})
+	if m.webSocket {
+		ws, err := webstream.Dial(ctx, client, "in-memory", "/mqtt")
+		if err != nil {
+			return nil, err // not a nil pointer in an interface
+		}
+		return ws, nil
+	}
 	return client, nil
 }
 

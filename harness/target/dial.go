@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mqttspec/mqttspec/harness/webstream"
 )
 
 // dialTimeout bounds the opening of a Network Connection, TLS and WebSocket included.
@@ -74,6 +76,18 @@ func (e endpoint) secure(ctx context.Context, c net.Conn) (net.Conn, error) {
 	return s, nil
 }
 
+// upgrade makes a WebSocket of an open connection, which it owns and closes on an error.
+func (e endpoint) upgrade(ctx context.Context, raw net.Conn) (net.Conn, error) {
+	c, err := webstream.Dial(ctx, raw, e.host, e.path)
+	if err != nil {
+		return nil, err
+	}
+	if c.Selected() != webstream.Subprotocol && e.log != nil {
+		e.log.Warn("the server does not choose the WebSocket subprotocol mqtt (MQTT-6.0.0-4)", "address", e.String(), "chosen", c.Selected())
+	}
+	return c, nil
+}
+
 // tlsError is what a TLS handshake failed with.
 type tlsError struct{ error }
 
@@ -96,7 +110,7 @@ func (e endpoint) explain(ctx context.Context, err error) error {
 	text := ""
 	var timeout net.Error
 	var handshake tlsError
-	var upgrade *upgradeError
+	var upgrade *webstream.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &timeout) && timeout.Timeout() && !errors.As(err, new(*net.DNSError)):
@@ -104,7 +118,7 @@ func (e endpoint) explain(ctx context.Context, err error) error {
 	case errors.As(err, &handshake):
 		text = e.explainTLS(handshake.error)
 	case errors.As(err, &upgrade):
-		text = upgrade.text
+		text = upgrade.Error()
 	default:
 		text = explainTCP(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/memnet"
 	"github.com/mqttspec/mqttspec/harness/pki"
+	"github.com/mqttspec/mqttspec/harness/webstream"
 	"github.com/mqttspec/mqttspec/harness/wire"
 	broker "github.com/mqttspec/mqttspec/reference-broker"
 )
@@ -426,7 +427,7 @@ func TestWebSocketCloseDoesNotWaitForASilentServer(t *testing.T) {
 	}
 	start := time.Now()
 	c.Close()
-	if d := time.Since(start); d > 3*closeGrace {
+	if d := time.Since(start); d > 3*webstream.CloseGrace {
 		t.Errorf("Close takes %s", d)
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	stdlog "log"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -96,7 +98,13 @@ func openReference(d Description, o Options) (*embedded, error) {
 	}
 	e := &embedded{description: d, options: o, broker: b, listener: l, log: log,
 		way: endpoint{transport: TransportTCP, host: l.Addr().String()}}
-	e.serving.Go(e.serve)
+	if r.variant == harness.OverWebSocket {
+		e.way.transport, e.way.path, e.way.log = TransportWS, defaultPath, o.Log
+		server := &http.Server{Handler: b.Handler(), ReadHeaderTimeout: dialTimeout, ErrorLog: stdlog.New(log, "", 0)}
+		e.serving.Go(func() { server.Serve(l) }) // the end of the listener ends it
+	} else {
+		e.serving.Go(e.serve)
+	}
 	return e, nil
 }
 

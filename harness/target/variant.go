@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,9 +22,10 @@ type VariantDescription struct {
 
 // Change is what differs in how a broker is started.
 type Change struct {
-	Command string            `yaml:"command"` // "" for the same
-	Env     map[string]string `yaml:"env"`     // added; the same names are replaced
-	Files   []File            `yaml:"files"`   // added; those with the same path are replaced
+	Command   string            `yaml:"command"`   // "" for the same
+	Transport Transport         `yaml:"transport"` // spoken on {port} of a command; "" for the same
+	Env       map[string]string `yaml:"env"`       // added; the same names are replaced
+	Files     []File            `yaml:"files"`     // added; those with the same path are replaced
 }
 
 // vary returns the description of a variant.
@@ -40,6 +42,7 @@ func (d Description) vary(v harness.Variant) Description {
 	if d.Exec != nil && changes.Exec != nil {
 		changed := *d.Exec
 		changes.Exec.apply(&changed.Command, &changed.Env, &changed.Files)
+		changed.Transport = cmp.Or(changes.Exec.Transport, changed.Transport)
 		d.Exec = &changed
 	}
 	if d.Container != nil && changes.Container != nil {
@@ -77,9 +80,33 @@ func openVariant(ctx context.Context, d Description, o Options, v harness.Varian
 	return OpenDescription(ctx, d.vary(v), o)
 }
 
-// Variant starts another container in the given configuration.
+// Variant starts another container in the given configuration. A container that serves WebSockets needs no description
+// of how it is made to do so.
 func (c *contained) Variant(ctx context.Context, v harness.Variant) (harness.Target, error) {
+	if v == harness.OverWebSocket {
+		o := c.options
+		switch {
+		case c.way.transport.webSocket():
+			return nil, harness.ErrNoVariant // it is reached so in its default configuration
+		case c.way.transport.secure() && c.description.Container.Ports.WSS != 0:
+			o.Transport = TransportWSS
+		case c.description.Container.Ports.WS != 0:
+			o.Transport = TransportWS
+		default:
+			return nil, harness.ErrNoVariant
+		}
+		o.CAFile, o.CertFile, o.KeyFile = certificatesFor(o)
+		return OpenDescription(ctx, c.description.vary(v), o)
+	}
 	return openVariant(ctx, c.description, c.options, v, func(d VariantDescription) *Change { return d.Container })
+}
+
+// certificatesFor returns the user's certificate files where the transport has a use for them.
+func certificatesFor(o Options) (ca, certificate, key string) {
+	if !o.Transport.secure() {
+		return "", "", ""
+	}
+	return o.CAFile, o.CertFile, o.KeyFile
 }
 
 // Variant starts the command once more, in the given configuration.
@@ -112,6 +139,8 @@ func (d Description) checkVariants() (path string, err error) {
 		switch {
 		case !slices.Contains(harness.Variants(), name):
 			return path, fmt.Errorf("there is no variant %q that specs ask for, only %v", name, harness.Variants())
+		case v.Container != nil && v.Container.Transport != "":
+			return path + ".container.transport", errors.New("a container has its transports by its ports")
 		case v.Exec == nil && v.Container == nil:
 			return path, errors.New("exec or container is missing: what is to be changed")
 		case v.Exec != nil && d.Exec == nil, v.Container != nil && d.Container == nil:
