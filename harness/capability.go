@@ -126,7 +126,7 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	conn.SetDeadline(time.Now().Add(3 * reply))
 	id := token + "observe" + strconv.Itoa(int(v))
 	// a write that fails shows as a read that fails
-	conn.Write(wire.Bytes(authorize(t, wire.Connect{ClientID: id, CleanStart: true}), v))
+	_, _ = conn.Write(wire.Bytes(authorize(t, wire.Connect{ClientID: id, CleanStart: true}), v))
 	b, err := wire.ReadFrame(conn, 1<<20)
 	var timeout net.Error
 	switch {
@@ -149,6 +149,6 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	case !ok:
 		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b[:min(len(b), 40)])
 	}
-	conn.Write(wire.Bytes(wire.Disconnect{}, v))
+	_, _ = conn.Write(wire.Bytes(wire.Disconnect{}, v))
 	return answer, nil
 }

@@ -220,7 +220,7 @@ func (e *Engine) one(job numbered) reports.Row {
 		if err != nil {
 			return e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("no instance of the target for this spec: %v", err))
 		}
-		defer instance.Close()
+		defer func() { _ = instance.Close() }() // what is left of it, the next run or doctor --clean removes
 		config.Target = instance
 	}
 	if job.Own || where.variant {

@@ -203,7 +203,7 @@ func read(w http.ResponseWriter, r *http.Request, to any) bool {
 func reply(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // a client that is gone needs no answer
+	_ = json.NewEncoder(w).Encode(body) // a client that is gone needs no answer
 }
 
 func refuse(w http.ResponseWriter, status int, err error) {

@@ -48,13 +48,12 @@ func echoServer(t *testing.T) (addr string, stop func()) {
 	return l.Addr().String(), stop
 }
 
-func startProxy(t *testing.T, p *Proxy) *Proxy {
+func startProxy(t *testing.T, p *Proxy) {
 	t.Helper()
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	return p
 }
 
 func dialTCP(t *testing.T, addr string) net.Conn {

@@ -215,8 +215,11 @@ func (w *world) do(words []string) error {
 		got := make([]byte, len(want))
 		end.SetReadDeadline(time.Now().Add(patience))
 		n, err := io.ReadFull(end, got)
-		if err != nil || !bytes.Equal(got, want) {
-			return fmt.Errorf("got % x, %v, want % x", got[:n], err, want)
+		if err != nil {
+			return fmt.Errorf("got % x, want % x: %w", got[:n], want, err)
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("got % x, want % x", got, want)
 		}
 		return nil
 	case "sees":

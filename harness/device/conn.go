@@ -199,7 +199,7 @@ func (n *conn) forward(frame []byte, dial bool) {
 		n.bench.serving.Go(func() { n.bench.broker.ServeConn(theirs) })
 		n.serving.Go(n.fromServer)
 	}
-	n.server.Write(frame) // a broker that has closed is seen where we read from it
+	_, _ = n.server.Write(frame) // a broker that has closed is seen where we read from it
 }
 
 // ownAnswer takes what answers a packet that went past the broker, which must not see it. The caller holds mu.

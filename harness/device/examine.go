@@ -169,14 +169,14 @@ func (x *examination) instruction(in Instruction) *outcome {
 	if errors.Is(err, errOffline) && (in.Close != nil || in.Reset != nil) {
 		return nil // the connection is gone already
 	}
-	switch err := err.(type) {
-	case nil:
+	var lack lacking
+	switch {
+	case err == nil:
 		return nil
-	case lacking:
-		return &outcome{reports.Skip, string(err), false}
-	default:
-		return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — %v", in, err), false}
+	case errors.As(err, &lack):
+		return &outcome{reports.Skip, string(lack), false}
 	}
+	return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — %v", in, err), false}
 }
 
 // each is what one iteration of a Repeat is about.

@@ -17,7 +17,7 @@ func Abort(c net.Conn) error {
 	case lingerer:
 		// Without lingering the kernel drops what it has not sent and resets. This
 		// fails only where nothing is left to reset, and Close reports that.
-		c.SetLinger(0)
+		_ = c.SetLinger(0)
 		return c.Close()
 	case interface{ NetConn() net.Conn }:
 		return Abort(c.NetConn())

@@ -36,15 +36,15 @@ func TestDeadlineFiresAtItsInstant(t *testing.T) {
 					start := time.Now()
 					switch when {
 					case "before the call":
-						tt.set(c, start.Add(after))
+						_ = tt.set(c, start.Add(after))
 					case "during the call":
-						time.AfterFunc(time.Second, func() { tt.set(c, start.Add(after)) })
+						time.AfterFunc(time.Second, func() { _ = tt.set(c, start.Add(after)) })
 					case "earlier than before":
-						tt.set(c, start.Add(time.Hour))
-						time.AfterFunc(time.Second, func() { tt.set(c, start.Add(after)) })
+						_ = tt.set(c, start.Add(time.Hour))
+						time.AfterFunc(time.Second, func() { _ = tt.set(c, start.Add(after)) })
 					case "later than before":
-						tt.set(c, start.Add(time.Minute))
-						time.AfterFunc(59*time.Second, func() { tt.set(c, start.Add(after)) })
+						_ = tt.set(c, start.Add(time.Minute))
+						time.AfterFunc(59*time.Second, func() { _ = tt.set(c, start.Add(after)) })
 					}
 					err := tt.wait(c)
 					if got := time.Since(start); got != after {
@@ -107,7 +107,7 @@ func TestWaitingIsDurable(t *testing.T) {
 		{"write", func(c *Conn, _ *Listener) error { return overfill(c) },
 			func(_, peer *Conn, _ *Listener) error { return peer.Close() }, syscall.ECONNRESET},
 		{"write behind another write", func(c *Conn, _ *Listener) error {
-			go overfill(c)
+			go func() { _ = overfill(c) }()
 			return overfill(c)
 		}, func(c, _ *Conn, _ *Listener) error { return c.Close() }, net.ErrClosed},
 		{"accept", func(_ *Conn, l *Listener) error { _, err := l.Accept(); return err },
@@ -120,7 +120,7 @@ func TestWaitingIsDurable(t *testing.T) {
 				l := Listen()
 				start := time.Now()
 				const week = 7 * 24 * time.Hour
-				time.AfterFunc(week, func() { tt.end(c, peer, l) })
+				time.AfterFunc(week, func() { _ = tt.end(c, peer, l) })
 				if err := tt.wait(c, l); !errors.Is(err, tt.want) {
 					t.Errorf("error %v, want %v", err, tt.want)
 				}
@@ -217,7 +217,7 @@ func TestDeadlineEndsAllWrites(t *testing.T) {
 				})
 			}
 			synctest.Wait()
-			readByte(peer) // makes all wake and wait again, in another order
+			_ = readByte(peer) // makes all wake and wait again, in another order
 			calls.Wait()
 		})
 	}
@@ -227,7 +227,7 @@ func TestCloseGivesTheBufferBack(t *testing.T) {
 	for name, end := range map[string]func(*Conn) error{"close": (*Conn).Close, "abort": (*Conn).Abort} {
 		c, peer := Pipe(0)
 		peer.Write(make([]byte, 100_000))
-		end(c)
+		_ = end(c)
 		if n := c.in.chunks(); n != 0 {
 			t.Errorf("%s: %d chunks are left", name, n)
 		}

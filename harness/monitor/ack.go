@@ -59,9 +59,10 @@ func (a *acks) packet(s session, c *Conn, r *Record) {
 	if r.Sender != a.h.Judged {
 		switch p := r.Packet.(type) {
 		case wire.Publish:
-			if p.QoS == wire.QoS1 {
+			switch p.QoS {
+			case wire.QoS1:
 				a.sent1[p.PacketID]++
-			} else if p.QoS == wire.QoS2 {
+			case wire.QoS2:
 				a.sent2[p.PacketID]++
 			}
 		case wire.Pubrel:

@@ -84,16 +84,16 @@ const (
 // closedAfter tells whether the sender of r closed the connection after it, and if not, for how long it was open.
 func (c *Conn) closedAfter(r *Record, h *History) (ending, time.Duration) {
 	end := h.end
-	for _, e := range c.closings {
-		if e.sender == h.Judged && e.how != trace.Local {
+	if len(c.closings) > 0 {
+		first := c.closings[0]
+		if first.sender == h.Judged && first.how != trace.Local {
 			// the side closed, maybe before its last packet was read
-			if e.at.Sub(r.At) >= closeWithin && !c.Disturbed {
-				return stayedOpen, e.at.Sub(r.At)
+			if first.at.Sub(r.At) >= closeWithin && !c.Disturbed {
+				return stayedOpen, first.at.Sub(r.At)
 			}
 			return closedByIt, 0
 		}
-		end = e.at
-		break
+		end = first.at
 	}
 	if open := end.Sub(r.At); open >= closeWithin && !c.Disturbed {
 		return stayedOpen, open

@@ -338,7 +338,7 @@ func (c *contained) Logs() string {
 	}
 	defer r.Close()
 	t := newTail()
-	stdcopy.StdCopy(t, t, r) // what was read before an error is what there is
+	_, _ = stdcopy.StdCopy(t, t, r) // what was read before an error is what there is
 	return t.String()
 }
 

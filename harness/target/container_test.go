@@ -286,7 +286,7 @@ func TestPanicInAStartLeavesNothing(t *testing.T) {
 	var seen any
 	func() {
 		defer func() { seen = recover() }()
-		OpenDescription(panicky{within(t, time.Minute), e, t}, describe(t, "docker:mosquitto:2.0.21"), Options{Local: true})
+		_, _ = OpenDescription(panicky{within(t, time.Minute), e, t}, describe(t, "docker:mosquitto:2.0.21"), Options{Local: true})
 	}()
 	if seen != "in the middle of a start" {
 		t.Errorf("recovered %v", seen)
@@ -318,7 +318,7 @@ func TestContainerOfAKilledRunIsRemovedByTheNext(t *testing.T) {
 		t.Skip("it takes the ids of processes")
 	}
 	e := needs(t, "local/mosquitto:2.0.21")
-	run, _ := openElsewhere(t, "docker:mosquitto:2.0.21")
+	run := openElsewhere(t, "docker:mosquitto:2.0.21")
 	of := func() int {
 		list, err := e.labelled(within(t, engineTimeout), ownerLabel)
 		if err != nil {

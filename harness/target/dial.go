@@ -107,7 +107,7 @@ func (e endpoint) explain(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("connecting to %s was given up: %w", e, context.Cause(ctx))
 	}
-	text := ""
+	var text string
 	var timeout net.Error
 	var handshake tlsError
 	var upgrade *webstream.Error

@@ -67,7 +67,7 @@ func listen(t *testing.T, config *tls.Config, serve func(net.Conn)) string {
 
 // plainMQTT closes as a broker does that reads something else than CONNECT.
 func plainMQTT(c net.Conn) {
-	wire.ReadFrame(c, 16)
+	_, _ = wire.ReadFrame(c, 16)
 }
 
 func issue(t *testing.T, ca *pki.CA, o pki.Options) *tls.Config {
@@ -79,7 +79,7 @@ func issue(t *testing.T, ca *pki.CA, o pki.Options) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{c}}
 }
 
-func handshake(c net.Conn) { c.(*tls.Conn).Handshake() }
+func handshake(c net.Conn) { _ = c.(*tls.Conn).Handshake() }
 
 // TestDialSaysWhatIsWrong holds the sentences for what users get wrong.
 func TestDialSaysWhatIsWrong(t *testing.T) {
@@ -180,7 +180,7 @@ func TestExplainTCP(t *testing.T) {
 func TestHTTPOnAPlainAddress(t *testing.T) {
 	// most web servers look at the first byte
 	web := listen(t, nil, func(c net.Conn) {
-		c.Read(make([]byte, 1024))
+		_, _ = c.Read(make([]byte, 1024))
 		io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<h1>Bad Request</h1>")
 	})
 	target, err := Open(t.Context(), "tcp://"+web, Options{})

@@ -42,7 +42,7 @@ func TestGone(t *testing.T) {
 			t.Error("a later process of the same id counts as the owner")
 		}
 	}
-	if runToken() == runToken() {
+	if one, another := runToken(), runToken(); one == another {
 		t.Error("two runs have the same token")
 	}
 }

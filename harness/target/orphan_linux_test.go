@@ -15,7 +15,7 @@ func TestProgramEndsWithAKilledRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, _ := openElsewhere(t, fmt.Sprintf("exec:/usr/bin/env %s=broker '%s' {port} '%s'", actAs, self, os.Getenv("TMPDIR")))
+	run := openElsewhere(t, fmt.Sprintf("exec:/usr/bin/env %s=broker '%s' {port} '%s'", actAs, self, os.Getenv("TMPDIR")))
 	lives, err := os.ReadFile(os.Getenv("TMPDIR") + "/lives")
 	if err != nil {
 		t.Fatal(err)

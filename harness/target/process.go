@@ -82,7 +82,7 @@ func openProcess(ctx context.Context, d Description, o Options) (*process, error
 		if err == nil {
 			return p, nil
 		}
-		p.Close()
+		_ = p.Close() // the error that led here is the one to tell
 		if !errors.Is(err, errPortTaken) || attempt == 3 {
 			return nil, err
 		}
@@ -199,7 +199,7 @@ func (p *process) launch() (*running, error) {
 		started <- err
 		if err == nil {
 			r.err = c.Wait()
-			signalGroup(c, kill) // what it has left behind
+			_ = signalGroup(c, kill) // what it has left behind
 			close(r.ended)
 		}
 	}()
@@ -299,15 +299,15 @@ func (p *process) Close() error {
 	p.mu.Unlock()
 	if err == nil {
 		if paused {
-			signalGroup(r.command, resume) // a stopped process hears nothing else
+			_ = signalGroup(r.command, resume) // a stopped process hears nothing else
 		}
-		signalGroup(r.command, terminate)
+		_ = signalGroup(r.command, terminate) // what does not hear it is killed below
 		t := time.NewTimer(stopGrace)
 		select {
 		case <-r.ended:
 			t.Stop()
 		case <-t.C:
-			signalGroup(r.command, kill)
+			_ = signalGroup(r.command, kill)
 			<-r.ended
 		}
 	}

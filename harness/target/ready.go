@@ -70,7 +70,7 @@ func connackIn(ctx context.Context, v wire.Version, dial func(context.Context) (
 	if username, password, ok := l.Credentials(); ok {
 		p.Username, p.Password = &username, []byte(password)
 	}
-	c.Write(wire.Bytes(p, v)) // a write that fails shows as a read that fails
+	_, _ = c.Write(wire.Bytes(p, v)) // a write that fails shows as a read that fails
 	b, err := wire.ReadFrame(c, 1<<20)
 	if ctx.Err() != nil {
 		return fmt.Errorf("it does not answer CONNECT: %w", context.Cause(ctx))
@@ -86,6 +86,6 @@ func connackIn(ctx context.Context, v wire.Version, dial func(context.Context) (
 	case a.ReasonCode == wire.ServerUnavailable, a.ReasonCode == wire.ServerBusy, v == wire.V311 && a.ReasonCode == wire.RefusedServerUnavailable:
 		return errNotYet
 	}
-	c.Write(wire.Bytes(wire.Disconnect{}, v))
+	_, _ = c.Write(wire.Bytes(wire.Disconnect{}, v))
 	return nil
 }

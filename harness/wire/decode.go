@@ -1,6 +1,9 @@
 package wire
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Decoder decodes packets of one direction of one Network Connection. It has no state: what a single packet cannot
 // show (identifiers in use, limits, order) is for a monitor.
@@ -30,7 +33,8 @@ func (d Decoder) Decode(frame []byte) (Packet, error) {
 func (s *scanner) packet() Packet {
 	h, n, err := ParseHeader(s.b)
 	s.typ = h.Type()
-	if v, ok := err.(*Violation); ok {
+	var v *Violation
+	if errors.As(err, &v) {
 		s.first, s.broken = v, true
 		return nil
 	}
