@@ -3,7 +3,6 @@ package broker
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
 	"testing/synctest"
 	"time"
@@ -229,8 +228,6 @@ func (c *client) leave(edit ...func(*wire.Disconnect)) {
 	c.nc.Close()
 	synctest.Wait()
 }
-
-func (c *client) readAll() { io.Copy(io.Discard, c.nc) }
 
 // persistent is a CONNECT whose session outlives its connection for seconds, in 3.1.1 for ever.
 func persistent(id string, seconds uint32) wire.Connect {

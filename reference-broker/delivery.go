@@ -50,7 +50,7 @@ func (b *Broker) route(m *message) wire.ReasonCode {
 		return wire.Success
 	}
 	found := b.match(b.level(m.topic))
-	b.misroute(m, &found)
+	b.misroute(&found)
 	copies := map[*session]*delivery{}
 	for _, sub := range found.subscriptions {
 		s := sub.session
@@ -98,7 +98,7 @@ func (d *delivery) merge(other *delivery, b *Broker) {
 }
 
 // misroute adds recipients that did not subscribe, as a defect does.
-func (b *Broker) misroute(m *message, found *matching) {
+func (b *Broker) misroute(found *matching) {
 	if !b.defect(deliveredToOthers) || len(found.subscriptions) == 0 { // v5:MQTT-3.3.2-3, v311:MQTT-3.3.2-3
 		return
 	}

@@ -28,7 +28,7 @@ func (c *conn) publishPacket(d *delivery) wire.Publish {
 	default:
 		p.Properties = append(p.Properties, wire.MessageExpiryInterval(b.expiryLeft(d.message))) // v5:MQTT-3.3.2-6
 		if b.defect(messageExpiryLostForSecondCopy) {                                            // v5:MQTT-3.3.2-6
-			d.message.expires = time.Time{}
+			d.expires = time.Time{}
 		}
 	}
 	p.Properties = append(p.Properties, d.properties...)
@@ -54,7 +54,7 @@ func (c *conn) sendPublish(p wire.Publish) bool {
 	aliased, fresh := c.alias(p)
 	bytes := c.encode(aliased)
 	if c.tooLarge(bytes) {
-		aliased, fresh = p, 0
+		fresh = 0
 		bytes = c.encode(p)
 	}
 	if c.tooLarge(bytes) && !b.defect(oversizeSent) { // v5:MQTT-3.1.2-24

@@ -105,7 +105,7 @@ func (c *webSocketConn) Read(p []byte) (int, error) {
 			}
 		}
 		n, err := c.message.Read(p)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			c.message, err = nil, nil
 			if n == 0 {
 				continue

@@ -56,7 +56,7 @@ var built string // the directory of program, if it was built here
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if built != "" {
-		os.RemoveAll(built)
+		_ = os.RemoveAll(built)
 	}
 	os.Exit(code)
 }
@@ -154,10 +154,10 @@ func (s *stage) start(name string, arguments ...string) *process {
 	return p
 }
 
-// await writes down what the program prints, up to the first line that contains text, which it returns.
-func (p *process) await(text string) string {
+// await writes down what the program prints, up to the first line that contains text.
+func (p *process) await(text string) {
 	p.s.t.Helper()
-	return p.awaitWithin(text, patience)
+	p.awaitWithin(text, patience)
 }
 
 func (p *process) awaitWithin(text string, d time.Duration) string {
@@ -234,7 +234,7 @@ func (s *stage) mqttspec(listeners int, arguments ...string) map[string]string {
 			}
 			if m := certificates.FindStringSubmatch(line); m != nil {
 				s.trust(m[1])
-				s.t.Cleanup(func() { os.RemoveAll(m[1]) })
+				s.t.Cleanup(func() { _ = os.RemoveAll(m[1]) })
 			}
 		case <-timeout:
 			s.t.Fatalf("mqttspec %s does not say where it listens", strings.Join(arguments, " "))

@@ -43,6 +43,7 @@ func TestHandshakeOfSDK(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("status %s, want 101", answer.Status)
 	}

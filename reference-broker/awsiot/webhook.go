@@ -87,7 +87,7 @@ func (w *webhooks) post(c call) error {
 		return err
 	}
 	defer answer.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
 	if answer.StatusCode >= 300 {
 		return statusError(answer.Status)
 	}

@@ -22,7 +22,6 @@ var (
 	completed    = Twin("MQTT-4.3.3-11", "MQTT-4.3.3-2")                          // PUBREL is answered by PUBCOMP
 	newAtQoS2    = Twin("MQTT-4.3.3-12", "MQTT-4.3.3-2")                          // after PUBCOMP its identifier means a new message
 	open1        = Twin("MQTT-4.3.2-3", "MQTT-4.3.2-1")                           // sent at QoS 1 a message is open until PUBACK
-	open2        = Twin("MQTT-4.3.3-3", "MQTT-4.3.3-1")                           // sent at QoS 2 a message is open until PUBREC
 	openRelease  = Twin("MQTT-4.3.3-5", "MQTT-4.3.3-1")                           // a PUBREL is open until PUBCOMP
 	noPublish    = Twin("MQTT-4.3.3-6", "MQTT-4.3.3-1")                           // after PUBREL, PUBLISH is not sent again
 	resent1      = Twin("MQTT-4.4.0-1 MQTT-4.3.2-3", "MQTT-4.4.0-1 MQTT-4.3.2-1") // what is open is sent again on resume
