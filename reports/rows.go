@@ -68,7 +68,7 @@ func ReadRows(path string) ([]Row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	var rows []Row
 	in := bufio.NewReader(f)
 	for n := 1; ; n++ {

@@ -42,10 +42,10 @@ func visible(s string) string {
 // hidden reports whether r must not reach a reader as it is. The replacement character is among them since it may
 // stand for an invalid byte.
 func hidden(r rune) bool {
-	switch {
-	case r == '\n' || r == '\t':
+	switch r {
+	case '\n', '\t':
 		return false
-	case r == unicode.ReplacementChar, r == 0x2028, r == 0x2029, r == 0xFFFE, r == 0xFFFF:
+	case unicode.ReplacementChar, 0x2028, 0x2029, 0xFFFE, 0xFFFF:
 		return true
 	}
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Co, r)
@@ -141,10 +141,7 @@ func (s SpecResult) broken() []Requirement {
 			all = append(all, q)
 		}
 	}
-	for _, q := range s.Warnings {
-		all = append(all, q)
-	}
-	return all
+	return append(all, s.Warnings...)
 }
 
 // round makes a duration readable: three digits are enough.

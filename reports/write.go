@@ -61,8 +61,9 @@ func replace(path string, write func(io.Writer) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+			// the error that led here is the one to tell
+			_ = f.Close()
+			_ = os.Remove(f.Name())
 		}
 	}()
 	buffered := bufio.NewWriter(f)

@@ -61,7 +61,7 @@ It is meant for tests: everything is in memory, and everybody may do everything 
 
 // completeNames tells the shell the names that a flag takes.
 func completeNames(cmd *cobra.Command, flag string, names func() []string) {
-	cmd.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete(cmd, flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return names(), cobra.ShellCompDirectiveNoFileComp
 	})
 }

@@ -108,10 +108,8 @@ type listener struct {
 	endpoint *awsiot.Endpoint // of a profile; nil for other listeners
 }
 
-// listen opens a listener for an address such as "tls://127.0.0.1:8883". Without a host it is on loopback.
-func listen(address string) (listener, error) { return profileOptions{}.listen(address) }
-
-// listen is the same for schemes that may be those of a profile.
+// listen opens a listener for an address such as "tls://127.0.0.1:8883", or of a scheme of a profile. Without a host it
+// is on loopback.
 func (o profileOptions) listen(address string) (listener, error) {
 	if !strings.Contains(address, "://") {
 		address = "tcp://" + address

@@ -20,5 +20,5 @@ func singleKeys(terminal *os.File) (restore func()) {
 	if err := unix.IoctlSetTermios(fd, unix.TCSETS, &keys); err != nil {
 		return func() {}
 	}
-	return func() { unix.IoctlSetTermios(fd, unix.TCSETS, before) }
+	return func() { _ = unix.IoctlSetTermios(fd, unix.TCSETS, before) }
 }

@@ -94,6 +94,3 @@ func nearMisses(names []string) string {
 	}
 	return "; near it: " + strings.Join(names, ", ")
 }
-
-// sentence puts an error on one line.
-func sentence(err error) string { return printable(err.Error()) }

@@ -171,22 +171,29 @@ func argumentsOf(cmd *cobra.Command) []string {
 	return words
 }
 
+// complete tells the shell what a flag takes. That there is no such flag is a defect.
+func complete(cmd *cobra.Command, flag string, words cobra.CompletionFunc) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, words); err != nil {
+		panic(err)
+	}
+}
+
 // completions tell the shell what flags take.
 func completions(cmd *cobra.Command) {
 	fixed := func(flag string, words ...string) {
-		cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		complete(cmd, flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 	}
 	fixed("mqtt", "5", "3.1.1", "both")
 	fixed("level", "must", "should", "may")
 	fixed("format", formats...)
-	cmd.RegisterFlagCompletionFunc("only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete(cmd, "only", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		list, err := compileList()
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError
 		}
 		return namesOf(list), cobra.ShellCompDirectiveNoFileComp
 	})
-	cmd.RegisterFlagCompletionFunc("target", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	complete(cmd, "target", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return targetWords(), cobra.ShellCompDirectiveDefault
 	})
 }

@@ -12,7 +12,7 @@ type events struct {
 	w io.Writer
 }
 
-func (e *events) emit(value any) { json.NewEncoder(e.w).Encode(value) }
+func (e *events) emit(value any) { _ = json.NewEncoder(e.w).Encode(value) } // the sink remembers an error
 
 func (e *events) begin(p plan) {
 	e.emit(struct {

@@ -208,7 +208,7 @@ func TestGravest(t *testing.T) {
 }
 
 func TestToken(t *testing.T) {
-	if token(7, 0) != token(7, 0) || token(7, 0) == token(7, 1) || token(7, 0) == token(8, 0) {
+	if first, again := token(7, 0), token(7, 0); first != again || first == token(7, 1) || first == token(8, 0) {
 		t.Error("names must follow from the seed and the round")
 	}
 	if n := len(token(1, 2)); n != len(harness.Token()) {

@@ -71,7 +71,10 @@ func (r *runner) quit() {
 		}
 		r.closeTarget()
 		if slices.ContainsFunc(r.descriptions, func(d target.Description) bool { return d.Container != nil }) {
-			target.Abandon(context.Background()) // what was about to start, and private instances
+			// what was about to start, and private instances
+			if err := target.Abandon(context.Background()); err != nil {
+				r.say("containers are left, which the next run or doctor --clean removes: %s", printable(err.Error()))
+			}
 		}
 	}()
 	select {

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"mqttspec": m
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   filepath.Join("testdata", "script"),
-		Setup: func(e *testscript.Env) error { return servers(t, e) },
+		Setup: servers,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"one-line":   oneLine,
@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 }
 
 // servers starts what the scripts talk to.
-func servers(t *testing.T, e *testscript.Env) error {
+func servers(e *testscript.Env) error {
 	b, err := broker.New(broker.Config{})
 	if err != nil {
 		return err
