@@ -81,6 +81,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if t.rows, err = openReport(o.out); err != nil {
 		return err
 	}
+	outlivePipes()
 	config := device.Config{Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, Jitter: harness.MeasureJitter()}
 	defer config.Jitter.Stop()
 	if !o.quiet {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -26,13 +27,22 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 			code = exitDefect
 		}
 	}()
-	root := newRoot(stdout, stderr)
+	result := &sink{w: stdout}
+	root := newRoot(result, stderr)
 	root.SetArgs(args)
 	err := root.Execute()
+	unwritten := result.failure()
+	if unwritten != nil && errors.Is(err, unwritten) {
+		err = nil // it is told below
+	}
 	if err != nil && err.Error() != "" {
 		tell(stderr, err)
 	}
-	return codeOf(err)
+	if unwritten == nil {
+		return codeOf(err)
+	}
+	tell(stderr, fmt.Errorf("the result cannot be written: %w", unwritten))
+	return gravest(codeOf(err), exitUsage)
 }
 
 // tell writes an error as one line. What an error shows below its first line, such as the end of a broker's log or a

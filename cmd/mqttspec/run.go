@@ -253,8 +253,7 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 		return err
 	}
 	outlivePipes()
-	r.out = &sink{w: stdout}
-	r.show = newShower(o.format, r.out, stderr)
+	r.show = newShower(o.format, stdout, stderr)
 	r.jitter = harness.MeasureJitter()
 	defer r.jitter.Stop()
 	r.show.begin(plan{items: selected.items, tooLong: selected.tooLong, targets: len(o.targets), repeat: o.repeat, out: o.out})

@@ -37,7 +37,6 @@ type runner struct {
 
 	mu          sync.Mutex
 	rows        *reports.RowWriter
-	out         *sink
 	show        shower
 	engine      *harness.Engine
 	opening     chan struct{} // closed when no target is being opened any more

@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mqttspec/mqttspec/reports"
@@ -54,9 +52,6 @@ func (r *runner) report() error {
 	}
 	code := gravest(append(r.codes(), r.verdict(result))...)
 	r.show.end(result, code, written)
-	if err := r.out.failure(); err != nil {
-		r.note(usagef("the result cannot be written: %w", err))
-	}
 	return r.failure(code)
 }
 
@@ -112,26 +107,4 @@ func (r *runner) verdict(result reports.Result) int {
 		return exitUndecided
 	}
 	return code
-}
-
-// sink is where the result goes. It remembers the first error, since nobody who prints looks at each.
-type sink struct {
-	w   io.Writer
-	err error
-}
-
-// Write writes as long as that works.
-func (o *sink) Write(p []byte) (n int, err error) {
-	if o.err == nil {
-		n, o.err = o.w.Write(p)
-	}
-	return n, o.err
-}
-
-// failure returns the first error. That a reader has seen enough, such as head, is none.
-func (o *sink) failure() error {
-	if errors.Is(o.err, syscall.EPIPE) {
-		return nil
-	}
-	return o.err
 }
