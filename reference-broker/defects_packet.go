@@ -105,7 +105,7 @@ var packetDefects = []defectRow{
 		"A property that stands twice in CONNECT is passed over."},
 	{repeatedPublishPropertyAccepted, "v5:U5-022",
 		"A property that stands twice in PUBLISH is passed over."},
-	{repeatedPropertyAccepted, "v5:U5-025",
+	{repeatedPropertyAccepted, "v5:U5-025 v5:MQTT-4.13.1-1",
 		"A property that stands twice in another packet is passed over."},
 	{propertyValueAccepted, "v5:U5-002 v5:U5-003 v5:U5-025",
 		"Property values that are not allowed are passed over."},

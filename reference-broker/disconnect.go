@@ -89,7 +89,7 @@ var overlooked = []struct {
 	{misplacedPropertyAccepted, wire.FaultPropertyPlace, 0},                     // v5:U5-043
 	{repeatedConnectPropertyAccepted, wire.FaultPropertyRepeated, wire.CONNECT}, // v5:U5-001, v5:U5-002, v5:U5-003, v5:U5-004, v5:U5-005, v5:U5-006, v5:U5-009
 	{repeatedPublishPropertyAccepted, wire.FaultPropertyRepeated, wire.PUBLISH}, // v5:U5-022
-	{repeatedPropertyAccepted, wire.FaultPropertyRepeated, 0},                   // v5:U5-025
+	{repeatedPropertyAccepted, wire.FaultPropertyRepeated, 0},                   // v5:U5-025, v5:MQTT-4.13.1-1
 	{propertyValueAccepted, wire.FaultPropertyValue, 0},                         // v5:U5-002, v5:U5-003, v5:U5-025
 	{reasonCodeAccepted, wire.FaultReasonCode, 0},                               // v5:MQTT-3.14.2-1, v5:MQTT-4.13.1-1
 	{emptySubscribeAccepted, wire.FaultNoFilters, 0},                            // v5:MQTT-3.8.3-2, v5:MQTT-3.10.3-2, v5:U5-027, v311:MQTT-3.8.3-3, v311:MQTT-3.10.3-2

@@ -149,7 +149,14 @@ var Malformed = Section("Malformed packets",
 				wire.Unsubscribe{PacketID: 7, Filters: []string{Topic(ctx, "a")}},
 				wire.Publish{Topic: Topic(ctx, "a"), QoS: q1, PacketID: 7},
 			}
-			punished(ctx, legal, unreadable(ctx, Twin("MQTT-4.13.1-1", "MQTT-4.8.0-1"), legal))
+			cut, long := unreadable(ctx, Twin("MQTT-4.13.1-1", "MQTT-4.8.0-1"), legal)
+			pass(ctx, legal)
+			reactions := react(ctx, slices.Concat(cut, long))
+			Together(ctx,
+				// what cannot be read cannot be overlooked
+				func() { judgeAs(ctx, cut, reactions[:len(cut)], func(offence) bool { return true }) },
+				func() { judge(ctx, long, reactions[len(cut):]) },
+			)
 		}, Needs(QoS1)),
 
 	Spec("MP-IDENTIFIER-0", "closes the link when a Packet Identifier is 0",
@@ -294,24 +301,24 @@ func inStrings(ctx context.Context, id, pair string, faults map[string]string) (
 
 // unreadable cuts packets short, with the Remaining Length telling the truth about what is left, and writes them with a
 // Remaining Length of five bytes.
-func unreadable(ctx context.Context, id string, packets []wire.Packet) (offences []offence) {
+func unreadable(ctx context.Context, id string, packets []wire.Packet) (cut, long []offence) {
 	for _, p := range packets {
 		b := wire.Bytes(p, Version(ctx))
 		h, n, _ := wire.ParseHeader(b)
-		long := append([]byte{b[0], 0x80 | b[1], 0x80, 0x80, 0x80, 0}, b[n:]...)
-		offences = append(offences, offence{id, fmt.Sprintf("%v with five bytes of length", p.Type()), wire.Raw(long), false})
+		five := append([]byte{b[0], 0x80 | b[1], 0x80, 0x80, 0x80, 0}, b[n:]...)
+		long = append(long, offence{id, fmt.Sprintf("%v with five bytes of length", p.Type()), wire.Raw(five), false})
 		most := h.Length - 1
 		if p.Type() == wire.PUBLISH {
 			most = h.Length - 3 // of an empty payload nothing can be cut: into the Topic Name
 		}
 		for _, left := range []int{1, 3, most} {
 			if left <= most && !(p.Type() == wire.PUBREL && left > 1) {
-				offences = append(offences, offence{id, fmt.Sprintf("%v of %d instead of %d bytes", p.Type(), left, h.Length),
+				cut = append(cut, offence{id, fmt.Sprintf("%v of %d instead of %d bytes", p.Type(), left, h.Length),
 					wire.Raw(wire.Frame(nil, b[0], b[n:n+left])), false})
 			}
 		}
 	}
-	return offences
+	return cut, long
 }
 
 // wrongOptions sends the values of Subscription Options that are not allowed.

@@ -180,9 +180,10 @@ var MessageExpiry = Section("Message expiry",
 				Properties: wire.Properties{wire.MessageExpiryInterval(60), wire.MessageExpiryInterval(60)}}
 			c.Send(ctx, wrong)
 			_, o := TryWhere(ctx, c, Timings(ctx).Reply, func(a wire.Puback) bool { return a.PacketID == wrong.PacketID && !a.ReasonCode.Failed() })
-			Must(ctx, "U5-022", "a PUBLISH with two Message Expiry Intervals is not acknowledged as a good one", o, Not(Equal(Arrived)))
+			// a server need not look so closely, see 4.13.1
+			Should(ctx, "U5-022", "a PUBLISH with two Message Expiry Intervals is not acknowledged as a good one", o, Not(Equal(Arrived)))
 			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
-			Must(ctx, "MQTT-4.13.1-1", "the Protocol Error ends the Network Connection", closed, BeTrue())
+			Should(ctx, "MQTT-4.13.1-1", "the Protocol Error ends the Network Connection", closed, BeTrue())
 		}),
 
 	Spec("ME-17", "expires messages for a session of 3.1.1 and sends it no property", V5("MQTT-4.5.0-1"),
