@@ -136,7 +136,15 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 		func(ctx context.Context) {
 			w, c := withWill(ctx, will(ctx, 1), 0)
 			c.Send(ctx, wire.Publish{Topic: Topic(ctx, "a") + "\xc3\x28"})
-			w.punished(ctx, c, Twin("MQTT-1.5.4-1", "MQTT-1.5.3-1"))
+			if Version(ctx) == wire.V311 {
+				w.punished(ctx, c, "MQTT-1.5.3-1")
+				return
+			}
+			// a server of 5.0 need not look so closely, see 4.13.1
+			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+			if Should(ctx, "MQTT-1.5.4-1", "the Network Connection is closed", closed, BeTrue()) {
+				w.oneWill(ctx, published)
+			}
 		}),
 
 	Spec("UD-07-0", "publishes a Will with Will Retain 0 as a message that is not retained",
@@ -213,7 +221,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			w.silent(ctx, "MQTT-3.1.3-9", "after its delay")
 		}, Waits(6*second)),
 
-	Spec("UD-14", "publishes the Will when a client comes back with Clean Start 1 within the Will Delay Interval", V5("MQTT-3.1.2-8", "MQTT-3.1.2-10"),
+	Spec("UD-14", "publishes the Will when a client comes back with Clean Start 1 within the Will Delay Interval", V5("MQTT-3.1.2-8", "MQTT-3.1.2-10", "U5-047"),
 		func(ctx context.Context) {
 			me := Persistent(ctx, "me", 60)
 			me.Will = will(ctx, 1, wire.WillDelayInterval(30))
@@ -224,13 +232,17 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			back := me
 			back.Will, back.CleanStart = nil, true
 			Connect(ctx, back)
-			w.oneWill(ctx, "MQTT-3.1.2-8") // the old session has ended
+			_, o := w.TryPublish(ctx, Timings(ctx).Reply)
+			// MQTT-3.1.2-8 excuses a server to whose client a connection is opened within the delay, without regard to Clean
+			// Start. That the old session has ended with it, and that this is reason enough, is said in comments.
+			Should(ctx, "U5-047", "the Will is published: its session has ended", o, Equal(Arrived))
+			Must(ctx, "MQTT-3.1.2-10", "the Will does not come twice", w.untilSentinel(ctx), BeEmpty())
 		}, Waits(1*second)),
 
 	Spec("UD-15", "publishes the Will of a connection that another takes over, unless it waits for a session that goes on",
-		V5("MQTT-3.1.3-9", "MQTT-3.1.2-8", "MQTT-3.1.2-10", "U5-047"), willTakeover, Waits(5*second)),
+		V5("MQTT-3.1.3-9", "MQTT-3.1.2-10", "U5-047"), willTakeover, Waits(5*second)),
 
-	Spec("UD-16", "publishes the Will of a connection that another takes over", V311("MQTT-3.1.2-8"),
+	Spec("UD-16", "publishes the Will of a connection that another takes over", V311("MQTT-3.1.2-8", "MQTT-3.1.2-10"),
 		func(ctx context.Context) {
 			me := Persistent(ctx, "me", 0)
 			me.Will = will(ctx, 1)
@@ -239,8 +251,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			me.Will = nil
 			Connect(ctx, me)
 			old.Closed(ctx)
-			_, o := w.TryPublish(ctx, Timings(ctx).Reply)
-			Should(ctx, "MQTT-3.1.2-8", "the Will is published: the link ended without DISCONNECT", o, Equal(Arrived))
+			w.oneWill(ctx, published) // 3.1.1 knows no exception but DISCONNECT
 		}),
 
 	Spec("UD-17", "publishes the Will when a session ends that DISCONNECT with Will Message made shorter", V5("MQTT-3.1.2-8", "U5-046"),

@@ -204,31 +204,41 @@ func willProperties(ctx context.Context) {
 	Must(ctx, "MQTT-3.1.3-10", "the Will's User Properties keep their order", pairsOf(got, pairs), Equal(pairs))
 }
 
+// takenOver is a connection with a Will that another connection takes over.
+type takenOver struct {
+	delay, expiry uint32 // Will Delay Interval and Session Expiry Interval in seconds
+	clean         bool   // Clean Start of the other connection
+}
+
+func (t takenOver) String() string {
+	start := 0
+	if t.clean {
+		start = 1
+	}
+	return fmt.Sprintf("delay %d s, expiry %d s, Clean Start %d", t.delay, t.expiry, start)
+}
+
+// resumed reports whether the Will has a delay and its session goes on.
+func (t takenOver) resumed() bool { return t.delay > 0 && t.expiry > 0 && !t.clean }
+
 // willTakeover takes over connections with every mixture of Will Delay Interval, session end and Clean Start.
 func willTakeover(ctx context.Context) {
 	w := watch(ctx)
-	var must, mustNot []string
-	open := map[string]bool{}
+	var all []takenOver
 	for _, delay := range []uint32{0, 4} {
 		for _, clean := range []bool{false, true} {
 			for _, expiry := range []uint32{0, 60} {
-				name := fmt.Sprintf("d%dc%te%d", delay, clean, expiry)[:6] + fmt.Sprint(expiry)
+				one := takenOver{delay: delay, expiry: expiry, clean: clean}
+				name := fmt.Sprint("me", len(all))
+				all = append(all, one)
 				me := Persistent(ctx, name, expiry)
-				me.Will = &wire.Will{Topic: Topic(ctx, "will/"+name), QoS: q1, Payload: []byte(name), Properties: wire.Properties{wire.WillDelayInterval(delay)}}
+				me.Will = &wire.Will{Topic: Topic(ctx, "will/"+name), QoS: q1, Payload: []byte(one.String()), Properties: wire.Properties{wire.WillDelayInterval(delay)}}
 				w.Subscribe(ctx, me.Will.Topic, q1)
 				old := Connect(ctx, me)
 				next := me
 				next.Will, next.CleanStart = nil, clean
 				Connect(ctx, next)
 				old.Closed(ctx)
-				switch {
-				case delay == 0 || clean:
-					must = append(must, name)
-				case expiry == 60:
-					mustNot = append(mustNot, name)
-				default:
-					open[name] = true
-				}
 			}
 		}
 	}
@@ -238,17 +248,16 @@ func willTakeover(ctx context.Context) {
 	for _, p := range w.ReceiveUntil(ctx, "end") {
 		times[string(p.Payload)]++
 	}
-	for _, name := range must {
-		Must(ctx, "MQTT-3.1.2-8 U5-047", "the Will "+name+" is published: its delay is 0 or its session ended", times[name], BeNumerically(">", 0))
-		Must(ctx, "MQTT-3.1.2-10", "the Will "+name+" is published once", times[name], Equal(1))
-	}
-	for _, name := range mustNot {
-		Must(ctx, "MQTT-3.1.3-9", "the Will "+name+" is not published: its session went on within its delay", times[name], Equal(0))
-	}
-	for name := range open {
-		// 3.1.2.5 ends such a session with its link, and a comment in 3.1.4 says so of the takeover; but to whoever takes the
-		// new connection for one to the same session, MQTT-3.1.3-9 forbids the Will
-		Record(ctx, "Will with delay and without session expiry at a takeover with Clean Start 0", fmt.Sprintf("published %d times", times[name]))
-		Should(ctx, "", "the Will "+name+" is published once: its session ended with its link", times[name], Equal(1))
+	for _, one := range all {
+		name := one.String()
+		if one.resumed() {
+			Must(ctx, "MQTT-3.1.3-9", "the Will of a session that went on within its delay is not published: "+name, times[name], Equal(0))
+			continue
+		}
+		Must(ctx, "MQTT-3.1.2-10", "the Will is not published twice: "+name, times[name], BeNumerically("<=", 1))
+		Record(ctx, "Will of a connection that is taken over: "+name, fmt.Sprintf("published %d times", times[name]))
+		// Comments in 3.1.3.2.2 and 3.1.4 have these Wills published. MQTT-3.1.2-8 itself excuses a server if a connection is
+		// opened before the delay has passed, and at a takeover that is so even with a delay of 0.
+		Should(ctx, "U5-047", "the Will is published, as its delay is 0 or its session ended: "+name, times[name], BeNumerically(">", 0))
 	}
 }
