@@ -9,6 +9,7 @@ const (
 	messageExpiryInvented            defect = "message-expiry-invented"
 	messageExpiryLostForSecondCopy   defect = "message-expiry-lost-for-second-copy"
 	expiredHeadDropsQueue            defect = "expired-head-drops-queue"
+	expiredFillWindow                defect = "expired-fill-window"
 	expiredInflightNotResent         defect = "expired-inflight-not-resent"
 	expiredPubrelNotResent           defect = "expired-pubrel-not-resent"
 	expiredPubrelUnanswered          defect = "expired-pubrel-unanswered"
@@ -43,6 +44,7 @@ const (
 	qos2IDStaysInUse                 defect = "qos-2-id-stays-in-use"
 	refusedIDStaysInUse              defect = "refused-id-stays-in-use"
 	repeatedPublishUnanswered        defect = "repeated-publish-unanswered"
+	secondRepeatEndsConnection       defect = "second-repeat-ends-connection"
 	newestFirst                      defect = "newest-first"
 	receiveMaximumExceeded           defect = "receive-maximum-exceeded"
 	receiveMaximumRemembered         defect = "receive-maximum-remembered"
@@ -89,6 +91,8 @@ var deliveryDefects = []defectRow{
 		"Only the first copy of a message has its Message Expiry Interval."},
 	{expiredHeadDropsQueue, "v5:MQTT-3.3.2-5 v5:MQTT-4.5.0-1",
 		"An expired message takes all that waits behind it along."},
+	{expiredFillWindow, "v5:MQTT-4.5.0-1",
+		"Expired messages take the places of what is to be sent: after twenty of them nothing that was queued is sent."},
 	{expiredInflightNotResent, "v5:MQTT-4.3.3-7",
 		"A QoS 2 PUBLISH that was sent and not acknowledged is dropped when its message expires."},
 	{expiredPubrelNotResent, "v5:MQTT-4.3.3-7 v5:MQTT-4.3.3-5 v5:MQTT-4.4.0-1",
@@ -155,6 +159,8 @@ var deliveryDefects = []defectRow{
 		"After PUBCOMP, a new QoS 2 message with the same Packet Identifier is taken for a repetition."},
 	{refusedIDStaysInUse, "v5:MQTT-4.3.3-9",
 		"After a PUBREC that refuses, a new message with the same Packet Identifier is taken for a repetition."},
+	{secondRepeatEndsConnection, "v5:MQTT-4.3.3-10 v311:MQTT-4.3.3-2",
+		"A QoS 2 PUBLISH that is repeated twice before PUBREL ends the connection."},
 	{repeatedPublishUnanswered, "v5:MQTT-4.3.3-10 v311:MQTT-4.3.3-2",
 		"A repeated QoS 2 PUBLISH gets no PUBREC."},
 	{newestFirst, "v5:MQTT-4.6.0-5 v311:MQTT-4.6.0-6",

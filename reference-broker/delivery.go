@@ -204,11 +204,14 @@ func (c *conn) sendNext() bool {
 	}
 	d := e.Value.(*delivery)
 	switch {
+	case c.expired >= 20 && b.defect(expiredFillWindow): // v5:MQTT-4.5.0-1
+		return false
 	case d.expired() && !c.overlooksExpiry(d):
 		s.unqueue(e)                         // v5:MQTT-3.3.2-5
 		if b.defect(expiredHeadDropsQueue) { // v5:MQTT-3.3.2-5, v5:MQTT-4.5.0-1
 			s.dropWhere(func(*delivery) bool { return true })
 		}
+		c.expired++
 		return true
 	case d.qos > 0 && !quota:
 		c.starved = true

@@ -123,7 +123,9 @@ var expiryBehaviours = []behaviour{
 		c.subscribe("s", wire.QoS1)
 		c.drop()
 		writer := w.connect(v, clean("writer"))
-		writer.publish("s", "A", wire.QoS1, wire.MessageExpiryInterval(2))
+		for range 30 {
+			writer.publish("s", "A", wire.QoS1, wire.MessageExpiryInterval(2))
+		}
 		writer.publish("s", "B", wire.QoS1)
 		writer.publish("s", "C", wire.QoS1, wire.MessageExpiryInterval(60))
 		sleep(2 * time.Second)

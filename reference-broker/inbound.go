@@ -52,16 +52,23 @@ func (c *conn) publish(p wire.Publish) {
 
 // inbound is an exchange of QoS 2 that the client began and has not released.
 type inbound struct {
-	message *message  // nil if it has been passed on already
-	expires time.Time // the end of its message's lifetime, zero for none
+	message  *message  // nil if it has been passed on already
+	expires  time.Time // the end of its message's lifetime, zero for none
+	repeated bool      // its PUBLISH has come more than once
 }
 
 // publish2 begins an exchange of QoS 2, or goes on with one that the client has begun before.
 func (c *conn) publish2(p wire.Publish, m *message, code wire.ReasonCode) {
 	b, s := c.b, c.session
-	_, open := s.received[p.PacketID]
+	begun, open := s.received[p.PacketID]
 	if open && !b.defect(qos2Duplicated) {
 		c.incoming[p.PacketID] = true
+		if begun.repeated && b.defect(secondRepeatEndsConnection) { // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
+			c.close()
+			return
+		}
+		begun.repeated = true
+		s.received[p.PacketID] = begun
 		if !b.defect(repeatedPublishUnanswered) { // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
 			c.acknowledge(wire.Pubrec{PacketID: p.PacketID}) // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
 		}

@@ -128,6 +128,18 @@ var Delivery = Section("Delivery guarantees under faults",
 			s.complete(ctx)
 		}, Needs(QoS2)),
 
+	// The standard lets a client of 3.1.1 repeat a message on a link that holds, as often as it likes.
+	Spec("DG-09-OFTEN", "answers a QoS 2 PUBLISH each time that it is repeated before PUBREL", V311("MQTT-4.3.3-2"),
+		func(ctx context.Context) {
+			s := sending(ctx, q2)
+			s.Send(ctx, s.message)
+			Next[wire.Pubrec](Owed(ctx, received), s.Client)
+			for range 3 {
+				s.sendAgain(Owed(ctx, onlyOnce))
+			}
+			s.complete(ctx)
+		}, Needs(QoS2)),
+
 	Spec("DG-11", "answers a PUBREL that releases nothing by PUBCOMP", Both(V5("MQTT-4.3.3-11"), V311("MQTT-4.3.3-2")),
 		func(ctx context.Context) {
 			c := Connect(ctx, Clean(ctx, "me"))
