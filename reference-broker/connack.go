@@ -71,6 +71,12 @@ func (c *conn) misannouncements(p wire.Connect, wanted bool) (ps wire.Properties
 	if b.defect(maximumQoS2Announced) { // v5:U5-013
 		ps = append(ps, wire.MaximumQoS(wire.QoS2))
 	}
+	if b.defect(maximumPacketSize0Announced) { // v5:U5-058
+		ps = append(ps, wire.MaximumPacketSize(0))
+	}
+	if b.defect(availability2Announced) { // v5:U5-059
+		ps = append(ps, wire.SharedSubscriptionAvailable(2))
+	}
 	if b.defect(authenticationMethodUnasked) { // v5:MQTT-4.12.0-6
 		ps = append(ps, wire.AuthenticationMethod("none"))
 	}
@@ -88,7 +94,7 @@ func (c *conn) sendConnack(p wire.Connack, request wire.Connect) {
 	case b.defect(sessionPresentAfterCleanStart) && request.CleanStart: // v5:MQTT-3.2.2-2, v311:MQTT-3.2.2-1
 		p.SessionPresent = true
 	}
-	if b.defect(connackFlagsReserved) { // v5:MQTT-3.2.2-1
+	if b.defect(connackFlagsReserved) { // v5:MQTT-3.2.2-1, v311:U3-009
 		p.ReservedFlags = 0x80
 	}
 	if b.defect(packetBeforeConnack) { // v5:MQTT-3.2.0-1, v311:MQTT-3.2.0-1

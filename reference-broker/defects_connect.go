@@ -13,6 +13,8 @@ const (
 	connackPropertyRepeated       defect = "connack-property-repeated"
 	receiveMaximum0Announced      defect = "receive-maximum-0-announced"
 	maximumQoS2Announced          defect = "maximum-qos-2-announced"
+	maximumPacketSize0Announced   defect = "maximum-packet-size-0-announced"
+	availability2Announced        defect = "availability-2-announced"
 	responseInformationUnasked    defect = "response-information-unasked"
 	authenticationMethodUnasked   defect = "authentication-method-unasked"
 	authenticationMethodIgnored   defect = "authentication-method-ignored"
@@ -44,7 +46,7 @@ var connectDefects = []defectRow{
 		"Session Present is 1 for every Clean Start 1."},
 	{sessionPresentOnRefusal, "v5:MQTT-3.2.2-6 v311:MQTT-3.2.2-4",
 		"Session Present is 1 in a CONNACK that refuses."},
-	{connackFlagsReserved, "v5:MQTT-3.2.2-1",
+	{connackFlagsReserved, "v5:MQTT-3.2.2-1 v311:U3-009",
 		"A reserved bit of the Connect Acknowledge Flags is set."},
 	{connackCodeUnknown, "v5:MQTT-3.2.2-8 v311:MQTT-3.2.2-6",
 		"A CONNACK that refuses has a Reason Code that no CONNACK has."},
@@ -58,6 +60,10 @@ var connectDefects = []defectRow{
 		"CONNACK announces Receive Maximum 0."},
 	{maximumQoS2Announced, "v5:U5-013",
 		"CONNACK announces Maximum QoS 2, a value that the property does not have."},
+	{maximumPacketSize0Announced, "v5:U5-058",
+		"CONNACK announces Maximum Packet Size 0."},
+	{availability2Announced, "v5:U5-059",
+		"CONNACK announces Shared Subscription Available 2, a value that the property does not have."},
 	{responseInformationUnasked, "v5:MQTT-3.1.2-28",
 		"CONNACK has Response Information for clients that did not ask for it."},
 	{authenticationMethodUnasked, "v5:MQTT-4.12.0-6",

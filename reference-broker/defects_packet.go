@@ -6,6 +6,7 @@ const (
 	paddedLength                    defect = "padded-length"
 	propertyInWrongPacket           defect = "property-in-wrong-packet"
 	propertyRepeated                defect = "property-repeated"
+	answerPropertyRepeated          defect = "answer-property-repeated"
 	propertiesTo311                 defect = "properties-to-311"
 	publishWithWildcard             defect = "publish-with-wildcard"
 	trailingBytes                   defect = "trailing-bytes"
@@ -54,7 +55,9 @@ var packetDefects = []defectRow{
 	{propertyInWrongPacket, "v5:U5-043",
 		"SUBACK has a Topic Alias."},
 	{propertyRepeated, "v5:U5-022",
-		"PUBLISH has two Payload Format Indicators."},
+		"PUBLISH has two Content Types."},
+	{answerPropertyRepeated, "v5:U5-064",
+		"SUBACK has two Reason Strings."},
 	{propertiesTo311, "v5:MQTT-4.5.0-1 v311:MQTT-4.5.0-1",
 		"Properties stand in front of the payload in PUBLISH packets to clients of 3.1.1."},
 	{publishWithWildcard, "v5:MQTT-3.3.2-2 v5:MQTT-4.7.0-1 v311:MQTT-3.3.2-2 v311:MQTT-4.7.1-1",

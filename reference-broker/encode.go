@@ -39,7 +39,7 @@ func (c *conn) publishPacket(d *delivery) wire.Publish {
 		p.Properties = append(p.Properties, wire.SubscriptionIdentifier(77))
 	}
 	if b.defect(propertyRepeated) { // v5:U5-022
-		p.Properties = append(p.Properties, wire.PayloadFormatIndicator(0), wire.PayloadFormatIndicator(0))
+		p.Properties = append(p.Properties, wire.ContentType("again"), wire.ContentType("again"))
 	}
 	return p
 }

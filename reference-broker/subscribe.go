@@ -55,6 +55,9 @@ func (c *conn) sendSuback(p wire.Suback) {
 	if slices.ContainsFunc(p.ReasonCodes, wire.ReasonCode.Failed) || b.tolerates(reasonStrings) || b.defect(problemInformationUnasked) {
 		p.Properties = c.problem("see the reason codes")
 	}
+	if b.defect(answerPropertyRepeated) && c.version == wire.V5 { // v5:U5-064
+		p.Properties = append(c.problem("subscribed"), c.problem("subscribed")...)
+	}
 	switch {
 	case b.defect(subackMissing): // v5:MQTT-3.8.4-1, v311:MQTT-3.8.4-1
 		return

@@ -25,8 +25,8 @@ func formatMonitors() (all []Monitor) {
 			Judge: eachOf(func(_ *Conn, p wire.Publish, _ *Record) (bool, string) {
 				return expect(p.QoS <= 2, "QoS 0, 1 or 2", "QoS 3")
 			})},
-		{IDs: ids("U5-028", ""), Text: "PINGREQ and PINGRESP have a Remaining Length of 0.", Judge: each(emptyPing)},
-		{IDs: ids("U5-044", ""), Text: "No bytes follow the last field of a packet.", Judge: each(anyPacket(wire.FaultTrailing))},
+		{IDs: ids("U5-028", "U3-017"), Text: "PINGREQ and PINGRESP have a Remaining Length of 0.", Judge: each(emptyPing)},
+		{IDs: ids("U5-044", "U3-018"), Text: "No bytes follow the last field of a packet.", Judge: each(anyPacket(wire.FaultTrailing))},
 	} {
 		m.Level = must
 		all = append(all, both(m)...)
@@ -34,7 +34,7 @@ func formatMonitors() (all []Monitor) {
 	return append(all,
 		Monitor{IDs: ids("MQTT-2.2.1-6", "MQTT-2.3.1-7"), Sender: wire.FromServer, Level: must,
 			Text: "SUBACK and UNSUBACK have a Packet Identifier.", Judge: each(hasIdentifier(wire.SUBACK, wire.UNSUBACK))},
-		Monitor{IDs: ids("MQTT-3.2.2-1", ""), Sender: wire.FromServer, Level: must, Text: "Bits 7 to 1 of the Connect Acknowledge Flags are 0.",
+		Monitor{IDs: ids("MQTT-3.2.2-1", "U3-009"), Sender: wire.FromServer, Level: must, Text: "Bits 7 to 1 of the Connect Acknowledge Flags are 0.",
 			Judge: eachOf(func(_ *Conn, p wire.Connack, _ *Record) (bool, string) {
 				return expect(p.ReservedFlags == 0, "reserved bits 0", fmt.Sprintf("Connect Acknowledge Flags 0x%02X", p.ReservedFlags))
 			})},

@@ -105,6 +105,13 @@ func propertyExamples() []example {
 	connect := func(ps ...wire.Property) func(*script) {
 		return func(s *script) { s.open().client(wire.Connect{ClientID: "me", Properties: ps}) }
 	}
+	answer := func(ps ...wire.Property) func(*script) { return sentByFresh(wire.Puback{PacketID: 1, Properties: ps}) }
+	goodbye := func(ps ...wire.Property) func(*script) {
+		return sentByFresh(wire.Disconnect{ReasonCode: wire.UseAnotherServer, Properties: ps})
+	}
+	step := func(ps ...wire.Property) func(*script) {
+		return sentByFresh(wire.Auth{ReasonCode: wire.ContinueAuthentication, Properties: ps})
+	}
 	will := func(ps ...wire.Property) func(*script) {
 		return func(s *script) { s.open().client(wire.Connect{Will: &wire.Will{Topic: "w", Properties: ps}}) }
 	}
@@ -138,6 +145,12 @@ func propertyExamples() []example {
 		twice("U5-013", connack, maxQoS1),
 		{ids: "U5-014", kept: connack(wire.RetainAvailable(0)), broken: connack(wire.RetainAvailable(2))},
 		twice("U5-015", connack, wire.ReasonString("a")),
+		{ids: "U5-058", kept: connack(wire.MaximumPacketSize(1)), broken: connack(wire.MaximumPacketSize(0))},
+		{ids: "U5-059", kept: connack(wire.WildcardSubscriptionAvailable(1)), broken: connack(wire.WildcardSubscriptionAvailable(2))},
+		{ids: "U5-059", kept: connack(wire.SharedSubscriptionAvailable(0)), broken: connack(wire.SubscriptionIdentifierAvailable(2))},
+		twice("U5-064", answer, wire.ReasonString("a")),
+		twice("U5-064", goodbye, wire.ServerReference("a")),
+		twice("U5-064", step, wire.AuthenticationData("a")),
 		{ids: "U5-023", kept: sentByFresh(publish(0, 0, with(wire.SubscriptionIdentifier(1), wire.SubscriptionIdentifier(2)))),
 			broken: sentByFresh(publish(0, 0, with(wire.SubscriptionIdentifier(1), wire.SubscriptionIdentifier(0))))},
 		{ids: "MQTT-3.1.2-28", kept: asked(0), broken: asked(0, wire.ResponseInformation("r")), idle: asked(1, wire.ResponseInformation("r"))},

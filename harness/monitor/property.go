@@ -10,11 +10,12 @@ import (
 func propertyMonitors() (all []Monitor) {
 	for _, m := range []Monitor{
 		{IDs: ids("U5-043", ""), Text: "A packet has only properties that its type allows.", Judge: each(allowedPlace)},
-		{IDs: ids("U5-022", ""), Text: "No property of a PUBLISH but User Property and Subscription Identifier appears twice.",
-			Judge: once(wire.PUBLISH, wire.PropPayloadFormatIndicator, wire.PropMessageExpiryInterval, wire.PropTopicAlias,
-				wire.PropResponseTopic, wire.PropCorrelationData, wire.PropContentType)},
+		// of Payload Format Indicator and Message Expiry Interval the standard says it in Will Properties only
+		{IDs: ids("U5-022", ""), Text: "No Topic Alias, Response Topic, Correlation Data or Content Type appears twice in a PUBLISH.",
+			Judge: once(wire.PUBLISH, wire.PropTopicAlias, wire.PropResponseTopic, wire.PropCorrelationData, wire.PropContentType)},
 		{IDs: ids("MQTT-3.3.2-8", ""), Text: "No Topic Alias is 0.", Judge: positive(wire.PUBLISH, wire.PropTopicAlias)},
 		{IDs: ids("U5-023", ""), Text: "No Subscription Identifier of a PUBLISH is 0.", Judge: positive(wire.PUBLISH, wire.PropSubscriptionIdentifier)},
+		{IDs: ids("U5-064", ""), Text: "No property of an acknowledgement, DISCONNECT or AUTH but User Property appears twice.", Judge: each(answersOnce)},
 	} {
 		m.Level = must
 		all = append(all, both(m)...)
@@ -26,6 +27,8 @@ func propertyMonitors() (all []Monitor) {
 		{IDs: ids("U5-013", ""), Text: "Maximum QoS in CONNACK is 0 or 1 and appears once.", Judge: onceAnd(wire.CONNACK, wire.PropMaximumQoS, isBool)},
 		{IDs: ids("U5-014", ""), Text: "Retain Available in CONNACK is 0 or 1 and appears once.",
 			Judge: onceAnd(wire.CONNACK, wire.PropRetainAvailable, isBool)},
+		{IDs: ids("U5-058", ""), Text: "Maximum Packet Size in CONNACK is not 0.", Judge: positive(wire.CONNACK, wire.PropMaximumPacketSize)},
+		{IDs: ids("U5-059", ""), Text: "Wildcard, Subscription Identifier and Shared Subscription Available in CONNACK are 0 or 1.", Judge: each(availability)},
 		{IDs: ids("U5-015", ""), Text: "No property of a CONNACK but User Property appears twice.",
 			Judge: once(wire.CONNACK, wire.PropSessionExpiryInterval, wire.PropMaximumPacketSize, wire.PropAssignedClientIdentifier,
 				wire.PropTopicAliasMaximum, wire.PropReasonString, wire.PropWildcardSubscriptionAvailable,
@@ -154,6 +157,36 @@ func onceAnd(t wire.Type, id wire.PropertyID, good func(uint32) bool) func(*Hist
 		p, _ := wire.PropertiesOf(r.Packet).Get(id)
 		return expect(good(p.Int), "an allowed value", p.String())
 	})
+}
+
+// availability judges CONNACKs that say whether a kind of subscription is there. Retain Available has a statement of its
+// own.
+func availability(_ *Conn, r *Record) (applies bool, breach string) {
+	if r.typeOf() != wire.CONNACK {
+		return false, ""
+	}
+	for _, id := range []wire.PropertyID{wire.PropWildcardSubscriptionAvailable, wire.PropSubscriptionIdentifierAvailable, wire.PropSharedSubscriptionAvailable} {
+		for _, p := range wire.PropertiesOf(r.Packet).All(id) {
+			if !isBool(p.Int) {
+				return true, fmt.Sprintf("expected 0 or 1, observed %v", p)
+			}
+			applies = true
+		}
+	}
+	return applies, ""
+}
+
+// answersOnce judges what answers or ends something. That AUTH has its method exactly once is another statement.
+func answersOnce(_ *Conn, r *Record) (bool, string) {
+	switch r.typeOf() {
+	case wire.PUBACK, wire.PUBREC, wire.PUBREL, wire.PUBCOMP, wire.SUBACK, wire.UNSUBACK:
+		return repeated(wire.PropertiesOf(r.Packet), wire.PropReasonString)
+	case wire.DISCONNECT:
+		return repeated(wire.PropertiesOf(r.Packet), wire.PropReasonString, wire.PropServerReference, wire.PropSessionExpiryInterval)
+	case wire.AUTH:
+		return repeated(wire.PropertiesOf(r.Packet), wire.PropReasonString, wire.PropAuthenticationData)
+	}
+	return false, ""
 }
 
 // positive judges packets of type t that have the property, as often as they do.

@@ -44,7 +44,7 @@ func requestMonitors() (all []Monitor) {
 				}
 				return len(p.Subscriptions) > 0, ""
 			})},
-		{IDs: ids("U5-029", ""), Text: "A client sends no PINGRESP.",
+		{IDs: ids("U5-029", "U3-019"), Text: "A client sends no PINGRESP.",
 			Judge: each(func(_ *Conn, r *Record) (bool, string) {
 				t := r.typeOf()
 				if t != wire.PINGREQ && t != wire.PINGRESP {

@@ -95,7 +95,7 @@ func stringMonitors() (all []Monitor) {
 	all = append(all,
 		Monitor{IDs: ids("U5-041", ""), Sender: wire.FromServer, Level: should,
 			Text: "Strings of the server's own hold no control characters and no non-characters.", Judge: texts(own, printable)},
-		Monitor{IDs: ids("U5-041", ""), Sender: wire.FromClient, Level: should,
+		Monitor{IDs: ids("U5-041", "U3-014"), Sender: wire.FromClient, Level: should,
 			Text: "Strings hold no control characters and no non-characters.", Judge: texts(every, printable)})
 	for _, m := range []Monitor{
 		{IDs: ids("MQTT-3.1.3-4", "MQTT-3.1.3-4"), Text: "The Client Identifier is a UTF-8 Encoded String.",

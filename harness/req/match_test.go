@@ -122,7 +122,7 @@ func TestMatch(t *testing.T) {
 		{"MQTT-3-8.3-4", []ID{"v311:MQTT-3.8.3-4"}},
 		{"MQTT-4.2.0-1", []ID{"v5:MQTT-4.2-1"}},
 		{"4.2", []ID{"v5:MQTT-4.2-1"}},
-		{"3.12", []ID{"v5:MQTT-3.12.4-1", "v5:U5-028", "v311:MQTT-3.12.4-1"}},
+		{"3.12", []ID{"v5:MQTT-3.12.4-1", "v5:U5-028", "v311:MQTT-3.12.4-1", "v311:U3-017"}},
 		{"v5:3.1.2.10", []ID{"v5:MQTT-3.1.2-20", "v5:MQTT-3.1.2-21", "v5:MQTT-3.1.2-22", "v5:U5-045", "v5:U5-048"}},
 		{"v5:3.1.2.1", []ID{"v5:MQTT-3.1.2-1"}}, // not 3.1.2.10, 3.1.2.11
 		{"3.1.0", []ID{"v5:MQTT-3.1.0-1", "v5:MQTT-3.1.0-2", "v311:MQTT-3.1.0-1", "v311:MQTT-3.1.0-2"}},
@@ -146,7 +146,7 @@ func TestMatchWholes(t *testing.T) {
 		}
 	}
 	chapter, err := Match("v5:3.1.2")
-	if err != nil || len(chapter) != 41 { // 30 numbered, U5-001 to U5-008, U5-010, U5-045, U5-048
+	if err != nil || len(chapter) != 42 { // 30 numbered, U5-001 to U5-008, U5-010, U5-045, U5-048, U5-055
 		t.Errorf("Match(v5:3.1.2): %d statements, %v: %q", len(chapter), err, ids(chapter))
 	}
 }
