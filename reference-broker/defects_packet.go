@@ -106,7 +106,7 @@ var packetDefects = []defectRow{
 		"Properties that a packet may not have are passed over."},
 	{repeatedConnectPropertyAccepted, "v5:U5-001 v5:U5-002 v5:U5-003 v5:U5-004 v5:U5-005 v5:U5-006 v5:U5-009",
 		"A property that stands twice in CONNECT is passed over."},
-	{repeatedPublishPropertyAccepted, "v5:U5-022",
+	{repeatedPublishPropertyAccepted, "v5:U5-022 v5:MQTT-4.13.1-1",
 		"A property that stands twice in PUBLISH is passed over."},
 	{repeatedPropertyAccepted, "v5:U5-025 v5:MQTT-4.13.1-1",
 		"A property that stands twice in another packet is passed over."},

@@ -88,7 +88,7 @@ var overlooked = []struct {
 	{unknownPropertyAccepted, wire.FaultPropertyUnknown, 0},                     // v5:U5-043
 	{misplacedPropertyAccepted, wire.FaultPropertyPlace, 0},                     // v5:U5-043
 	{repeatedConnectPropertyAccepted, wire.FaultPropertyRepeated, wire.CONNECT}, // v5:U5-001, v5:U5-002, v5:U5-003, v5:U5-004, v5:U5-005, v5:U5-006, v5:U5-009
-	{repeatedPublishPropertyAccepted, wire.FaultPropertyRepeated, wire.PUBLISH}, // v5:U5-022
+	{repeatedPublishPropertyAccepted, wire.FaultPropertyRepeated, wire.PUBLISH}, // v5:U5-022, v5:MQTT-4.13.1-1
 	{repeatedPropertyAccepted, wire.FaultPropertyRepeated, 0},                   // v5:U5-025, v5:MQTT-4.13.1-1
 	{propertyValueAccepted, wire.FaultPropertyValue, 0},                         // v5:U5-002, v5:U5-003, v5:U5-025
 	{reasonCodeAccepted, wire.FaultReasonCode, 0},                               // v5:MQTT-3.14.2-1, v5:MQTT-4.13.1-1
@@ -101,8 +101,12 @@ var overlooked = []struct {
 	{clientSubscriptionIDAccepted, wire.FaultSubscriptionIDDir, wire.PUBLISH},   // v5:MQTT-3.3.4-6
 }
 
-// overlooks reports whether a defect hides a violation from the broker.
+// overlooks reports whether a defect hides a violation from the broker, or a tolerance lets it pass.
 func (b *Broker) overlooks(v *wire.Violation) bool {
+	unsaid := v.Detail == wire.PropMessageExpiryInterval.String() || v.Detail == wire.PropPayloadFormatIndicator.String()
+	if v.Fault == wire.FaultPropertyRepeated && v.Type == wire.PUBLISH && unsaid && b.tolerates(repeatedExpiryTaken) {
+		return true
+	}
 	for _, o := range overlooked {
 		if v.Fault == o.fault && (o.in == 0 || o.in == v.Type) && b.defect(o.defect) {
 			return true

@@ -40,6 +40,7 @@ const (
 	noEmptyClientID           tolerance = "no-empty-client-id"
 	dollarTopicsRefused       tolerance = "dollar-topics-refused"
 	oneByteWrites             tolerance = "one-byte-writes"
+	repeatedExpiryTaken       tolerance = "repeated-expiry-taken"
 )
 
 // toleranceRow is a Tolerance as the table has it.
@@ -81,6 +82,7 @@ var toleranceRows = []toleranceRow{
 	{noEmptyClientID, "A client without Client Identifier is refused."},
 	{dollarTopicsRefused, "Nobody may publish to topics that begin with $."},
 	{oneByteWrites, "Packets are written byte by byte."},
+	{repeatedExpiryTaken, "A PUBLISH with two Message Expiry Intervals or Payload Format Indicators is taken: only in Will Properties does the standard call that an error."},
 }
 
 // Tolerances lists every tolerance.

@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	. "github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -106,6 +107,10 @@ func example(ctx context.Context, id wire.PropertyID) wire.Property {
 	return p
 }
 
+// singleInPublish are the properties of which the standard says that a second one in a PUBLISH is an error. Of Payload
+// Format Indicator and Message Expiry Interval it says so in Will Properties only.
+var singleInPublish = []wire.PropertyID{wire.PropTopicAlias, wire.PropResponseTopic, wire.PropCorrelationData, wire.PropContentType}
+
 // repeated returns packets that have a property twice.
 func repeated(ctx context.Context) (offences []offence) {
 	of := map[wire.PropertyID]string{
@@ -129,7 +134,7 @@ func repeated(ctx context.Context) (offences []offence) {
 				p.id = "U5-009"
 			case p.packet.Type() == wire.CONNECT:
 				p.id = of[id]
-			case p.packet.Type() == wire.PUBLISH && id != wire.PropSubscriptionIdentifier:
+			case p.packet.Type() == wire.PUBLISH && slices.Contains(singleInPublish, id):
 				p.id = "U5-022"
 			case p.packet.Type() == wire.SUBSCRIBE:
 				p.id = "U5-025"

@@ -175,18 +175,16 @@ var MessageExpiry = Section("Message expiry",
 			m.demandCapped(ctx, "the message that waited 1 s", p, asked)
 		}, Waits(1*second)),
 
-	Spec("ME-16", "treats a PUBLISH with two Message Expiry Intervals as a Protocol Error", V5("U5-022", "MQTT-4.13.1-1"),
+	Spec("ME-16", "closes the link when a PUBLISH has two Message Expiry Intervals", V5("MQTT-4.13.1-1"),
 		func(ctx context.Context) {
 			c := Connect(ctx, Clean(ctx, "me"))
 			c.Publish(ctx, Topic(ctx, "a"), "one", q1, With(wire.MessageExpiryInterval(60)))
 			wrong := wire.Publish{Topic: Topic(ctx, "a"), QoS: q1, PacketID: c.NewID(), Payload: []byte("two"),
 				Properties: wire.Properties{wire.MessageExpiryInterval(60), wire.MessageExpiryInterval(60)}}
 			c.Send(ctx, wrong)
-			_, o := TryWhere(ctx, c, Timings(ctx).Reply, func(a wire.Puback) bool { return a.PacketID == wrong.PacketID && !a.ReasonCode.Failed() })
-			// a server need not look so closely, see 4.13.1
-			Should(ctx, "U5-022", "a PUBLISH with two Message Expiry Intervals is not acknowledged as a good one", o, Not(Equal(Arrived)))
 			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
-			Should(ctx, "MQTT-4.13.1-1", "the Protocol Error ends the Network Connection", closed, BeTrue())
+			// of the Message Expiry Interval the standard calls it a Protocol Error in Will Properties only
+			Should(ctx, "MQTT-4.13.1-1", "a second Message Expiry Interval ends the Network Connection", closed, BeTrue())
 		}),
 
 	Spec("ME-17", "expires messages for a session of 3.1.1 and sends it no property", V5("MQTT-4.5.0-1"),
