@@ -9,12 +9,13 @@ import (
 // delivery is one copy of a message on its way to one session.
 type delivery struct {
 	*message
-	qos    wire.QoS
-	retain bool     // the RETAIN flag to send
-	replay bool     // of a retained message, for a new subscription
-	ids    []uint32 // Subscription Identifiers
-	filter string   // of the subscription, or of one of them
-	share  string   // ShareName, if the copy came by a Shared Subscription
+	qos      wire.QoS
+	retain   bool     // the RETAIN flag to send
+	replay   bool     // of a retained message, for a new subscription
+	ids      []uint32 // Subscription Identifiers
+	filter   string   // of the subscription, or of one of them
+	share    string   // ShareName, if the copy came by a Shared Subscription
+	repeated bool     // the second of two copies of a message that was lowered from QoS 1 to 0
 }
 
 // deliver makes the copy of a message that a subscription calls for.
@@ -120,6 +121,11 @@ func (s *session) enqueue(d *delivery) {
 	}
 	if s.conn == nil && b.defect(nothingQueuedOffline) { // v5:MQTT-4.5.0-1, v311:MQTT-3.1.2-5
 		return
+	}
+	if b.tolerates(downgradedSentTwice) && d.qos == wire.QoS0 && d.message.qos == wire.QoS1 && !d.repeated {
+		again := *d
+		again.repeated = true
+		defer s.enqueue(&again)
 	}
 	if s.queue.Len()+s.inflight.Len() >= b.config.MaximumQueuedMessages || s.queuedBytes+d.size() > b.config.MaximumQueuedBytes {
 		s.dropExpired()

@@ -190,6 +190,9 @@ func (c *conn) unsubscribe(p wire.Unsubscribe) {
 	removed := 0
 	for _, filter := range p.Filters { // v5:MQTT-3.10.4-6, v311:MQTT-3.10.4-6
 		code := wire.NoSubscriptionExisted
+		if b.tolerates(unsubackAlwaysSuccess) {
+			code = wire.Success
+		}
 		for _, name := range c.meant(filter) {
 			sub := s.subscriptions[name] // v5:MQTT-3.10.4-1, v311:MQTT-3.10.4-1
 			if sub == nil {

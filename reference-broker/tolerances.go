@@ -41,6 +41,8 @@ const (
 	dollarTopicsRefused       tolerance = "dollar-topics-refused"
 	oneByteWrites             tolerance = "one-byte-writes"
 	repeatedExpiryTaken       tolerance = "repeated-expiry-taken"
+	unsubackAlwaysSuccess     tolerance = "unsuback-always-success"
+	downgradedSentTwice       tolerance = "downgraded-sent-twice"
 )
 
 // toleranceRow is a Tolerance as the table has it.
@@ -82,6 +84,8 @@ var toleranceRows = []toleranceRow{
 	{noEmptyClientID, "A client without Client Identifier is refused."},
 	{dollarTopicsRefused, "Nobody may publish to topics that begin with $."},
 	{oneByteWrites, "Packets are written byte by byte."},
+	{unsubackAlwaysSuccess, "UNSUBACK says 0x00 also where no subscription existed: it is one of the listed codes."},
+	{downgradedSentTwice, "A message of QoS 1 is sent twice to a subscription at QoS 0, which the standard allows."},
 	{repeatedExpiryTaken, "A PUBLISH with two Message Expiry Intervals or Payload Format Indicators is taken: only in Will Properties does the standard call that an error."},
 }
 

@@ -129,6 +129,10 @@ var Unsubscribing = Section("UNSUBSCRIBE",
 	Spec("US-CODES", "answers each filter of UNSUBSCRIBE with a Reason Code, in order", V5("MQTT-3.11.3-1", "MQTT-3.10.4-6"),
 		func(ctx context.Context) {
 			c := Connect(ctx, Clean(ctx, "me"))
+			// a server has to use one of the codes of the list, but no statement says that it has to be the right one
+			none := c.Unsubscribe(ctx, Topic(ctx, "never")).ReasonCodes
+			Should(ctx, "MQTT-3.11.3-1", "UNSUBACK says that no subscription existed", none, Equal([]wire.ReasonCode{wire.NoSubscriptionExisted}))
+			SkipIf(ctx, slices.Equal(none, []wire.ReasonCode{wire.Success}), "the server tells no difference between filters with and without a subscription")
 			c.Subscribe(ctx, Topic(ctx, "there"), q1)
 			codes := c.Unsubscribe(ctx, Topic(ctx, "never"), Topic(ctx, "nowhere"), Topic(ctx, "there")).ReasonCodes
 			Must(ctx, "MQTT-3.11.3-1", "the codes are those of the filters, in their order", codes,
@@ -143,13 +147,17 @@ var Unsubscribing = Section("UNSUBSCRIBE",
 func replaceSubscription(ctx context.Context) {
 	topic := Topic(ctx, "a")
 	p, c := Connect(ctx, Clean(ctx, "pub")), Connect(ctx, Clean(ctx, "sub"))
-	for _, qos := range []wire.QoS{q0, q1, q0} {
+	for i, qos := range []wire.QoS{q0, q1, q0} {
 		granted := c.Subscribe(ctx, topic, qos)
-		p.Publish(ctx, topic, fmt.Sprint("at ", qos), q1)
-		got := []wire.Publish{c.Receive(ctx)}
-		Must(ctx, "MQTT-3.8.4-3", fmt.Sprintf("the options of the subscription at QoS %d are in force", qos), got[0].QoS, Equal(min(granted, q1)))
-		got = append(got, until(ctx, c, p, topic, q1)...)
-		Must(ctx, "MQTT-3.8.4-3", "a message comes once: there is one subscription", Payloads(got), HaveLen(1))
+		payload := fmt.Sprintf("%d at %d", i, qos)
+		p.Publish(ctx, topic, payload, q1)
+		m := NextWhere(ctx, c, func(m wire.Publish) bool { return string(m.Payload) == payload })
+		c.Acknowledge(ctx, m)
+		Must(ctx, "MQTT-3.8.4-3", fmt.Sprintf("the options of the subscription at QoS %d are in force", qos), m.QoS, Equal(min(granted, q1)))
+		rest := Payloads(until(ctx, c, p, topic, q1))
+		if granted > q0 { // what is lowered from QoS 1 to 0 may be sent twice
+			Must(ctx, "MQTT-3.8.4-3", "a message comes once: there is one subscription", rest, Not(ContainElement(payload)))
+		}
 	}
 	if Version(ctx) == wire.V5 {
 		c.Subscribe(ctx, topic, q1, NoLocal)

@@ -19,7 +19,7 @@ var Retained = Section("Retained messages",
 			topic, replaced := Topic(ctx, "a"), Twin("MQTT-3.3.1-5", "MQTT-3.3.1-7")
 			keep(ctx, topic, "old", q1)
 			live := Connect(ctx, Clean(ctx, "live"))
-			live.Subscribe(ctx, topic, q0)
+			live.Subscribe(ctx, topic, q1) // at QoS 0 the message of QoS 1 might come twice
 			Step(ctx, "the first message was retained", string(live.Receive(ctx).Payload), Equal("old"))
 			keep(ctx, topic, "new", q0)
 			Step(ctx, "the second message is delivered live", string(live.Receive(ctx).Payload), Equal("new"))
@@ -67,7 +67,7 @@ var Retained = Section("Retained messages",
 			for _, qos := range []wire.QoS{q1, q0} {
 				topic := Topic(ctx, fmt.Sprint("qos", qos))
 				live := Connect(ctx, Clean(ctx, fmt.Sprint("live", qos)))
-				live.Subscribe(ctx, topic, qos)
+				live.Subscribe(ctx, topic, q1) // at QoS 0 the message of QoS 1 might come twice
 				keep(ctx, topic, "kept", q1)
 				live.Receive(ctx)
 				retainedIs(ctx, topic, "kept")
