@@ -31,6 +31,7 @@ type conn struct {
 	out      [][]byte  // packets to be written
 	outSize  int       // bytes in out and in the write under way
 	closing  bool      // nothing is added to out any more; when it is written the connection closes
+	left     bool      // the client has said goodbye and is to close: only a tolerance waits for it
 	abort    bool      // with a reset
 	hurry    bool      // without waiting for the client's side
 	accepted bool      // a CONNACK with Success has been sent
@@ -133,7 +134,9 @@ func (c *conn) readFailed(bytes []byte, err error) {
 	if c.b.defect(willNotAfterFIN) && errors.Is(err, io.EOF) && c.session != nil { // v5:MQTT-3.1.2-8, v311:MQTT-3.1.2-8
 		c.session.will = nil
 	}
-	c.about.ending = lost(c.nc)
+	if !c.left {
+		c.about.ending = lost(c.nc)
+	}
 	c.close()
 }
 
@@ -152,7 +155,7 @@ func (c *conn) received(bytes []byte) {
 	c.logPacket(trace.ToServer, bytes, version)
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if c.closing {
+	if c.closing || c.left {
 		return
 	}
 	if v != nil && !(p != nil && c.b.overlooks(v)) {

@@ -28,6 +28,12 @@ func (c *conn) disconnected(p wire.Disconnect) {
 		s.will = nil
 	}
 	c.about.ending = Ending{ByClient: true, Reason: p.ReasonCode}
+	if b.tolerates(closeLeftToClient) {
+		c.left = true
+		c.stopTimers()
+		c.detach()
+		return
+	}
 	c.close() // nothing is sent any more: v5:MQTT-3.14.4-2 leaves the close to the client, and a server should not wait for it
 }
 

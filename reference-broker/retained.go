@@ -52,7 +52,7 @@ func (b *Broker) retain(m *message) {
 	if b.defect(retainedNotStored) || old != nil && b.defect(retainedNotReplaced) { // v5:MQTT-3.3.1-5, v311:MQTT-3.3.1-5
 		return
 	}
-	if m.qos == wire.QoS0 && m.from311 && b.tolerates(retainedQoS0NotStored) {
+	if m.qos == wire.QoS0 && b.tolerates(retainedQoS0NotStored) {
 		b.forget(m.topic) // v311:MQTT-3.3.1-7
 		return
 	}

@@ -72,6 +72,12 @@ var sessionBehaviours = []behaviour{
 		c.got("live")
 		c.nothing(5 * time.Second)
 	}},
+	{"closes after DISCONNECT though the client does not", both, Config{}, func(w *world, v wire.Version) {
+		c := w.connect(v, clean("a"))
+		c.send(wire.Disconnect{})
+		equal(w, "a DISCONNECT of its own", c.closed(time.Second).sent, false)
+		c.nc.Close()
+	}},
 	{"resumes a session after DISCONNECT", both, Config{}, func(w *world, v wire.Version) {
 		c := w.connect(v, persistent("a", 300))
 		c.subscribe("s", wire.QoS1)

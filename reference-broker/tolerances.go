@@ -23,7 +23,7 @@ const (
 	qos2ForwardAtPubrel       tolerance = "qos-2-forward-at-pubrel"
 	pubcompSuccessForUnknown  tolerance = "pubcomp-success-for-unknown"
 	noMatchingSubscribersCode tolerance = "no-matching-subscribers-code"
-	retainedQoS0NotStored     tolerance = "retained-qos-0-not-stored-311"
+	retainedQoS0NotStored     tolerance = "retained-qos-0-not-stored"
 	expiryRoundedDown         tolerance = "expiry-rounded-down"
 	lateSessionDeletion       tolerance = "late-session-deletion"
 	keepAliveCloseLate        tolerance = "keep-alive-close-late"
@@ -43,6 +43,7 @@ const (
 	repeatedExpiryTaken       tolerance = "repeated-expiry-taken"
 	unsubackAlwaysSuccess     tolerance = "unsuback-always-success"
 	downgradedSentTwice       tolerance = "downgraded-sent-twice"
+	closeLeftToClient         tolerance = "close-left-to-client"
 )
 
 // toleranceRow is a Tolerance as the table has it.
@@ -67,7 +68,7 @@ var toleranceRows = []toleranceRow{
 	{qos2ForwardAtPubrel, "A message of QoS 2 is delivered when its PUBREL comes, not when its PUBLISH comes."},
 	{pubcompSuccessForUnknown, "PUBREL for an unknown Packet Identifier is answered by PUBCOMP 0x00, not 0x92."},
 	{noMatchingSubscribersCode, "PUBACK and PUBREC say 0x10 if nobody has subscribed."},
-	{retainedQoS0NotStored, "Retained messages of QoS 0 from clients of 3.1.1 are not stored, which 3.1.1 allows at any time."},
+	{retainedQoS0NotStored, "Retained messages of QoS 0 are not stored: both versions let a server discard them at any time."},
 	{expiryRoundedDown, "The Message Expiry Interval that is passed on is rounded down, not up."},
 	{lateSessionDeletion, "Sessions are deleted two seconds after their expiry."},
 	{keepAliveCloseLate, "Silent clients are disconnected a second after one and a half of their Keep Alive."},
@@ -86,6 +87,7 @@ var toleranceRows = []toleranceRow{
 	{oneByteWrites, "Packets are written byte by byte."},
 	{unsubackAlwaysSuccess, "UNSUBACK says 0x00 also where no subscription existed: it is one of the listed codes."},
 	{downgradedSentTwice, "A message of QoS 1 is sent twice to a subscription at QoS 0, which the standard allows."},
+	{closeLeftToClient, "After DISCONNECT the broker leaves it to the client to close, as it must; that the broker closes is only advised."},
 	{repeatedExpiryTaken, "A PUBLISH with two Message Expiry Intervals or Payload Format Indicators is taken: only in Will Properties does the standard call that an error."},
 }
 

@@ -206,7 +206,7 @@ var makes = []made{
 		"qos-2-forward-at-pubrel", "publish-before-suback", "unsubscribe-drops-queued", "late-session-deletion",
 		"keep-alive-close-late", "expiry-rounded-down"}}},
 	{name: "thrifty", config: broker.Config{Tolerances: []string{"grants-qos-1", "keep-alive-close-early", "resend-on-live-link-311",
-		"retained-qos-0-not-stored-311", "qos-0-waits-for-quota", "session-expiry-capped", "close-with-reset"}}},
+		"retained-qos-0-not-stored", "qos-0-waits-for-quota", "session-expiry-capped", "close-with-reset"}}},
 	{name: "narrow", config: broker.Config{ReceiveMaximum: 1, MaximumPacketSize: 200, TopicAliasMaximum: 1}},
 	{name: "without QoS 2", config: broker.Config{MaximumQoS: qos(1), MaximumKeepAlive: 60}},
 	{name: "without QoS 1", config: broker.Config{MaximumQoS: qos(0), MaximumKeepAlive: 15}},

@@ -43,7 +43,7 @@ var Malformed = Section("Malformed packets",
 		}),
 
 	Spec("MP-FLAGS-DISCONNECT", "does not take a DISCONNECT with reserved bits set for an orderly one: it publishes the Will",
-		Both(V5("MQTT-3.14.1-1"), V311("MQTT-3.14.1-1")), flagsOfDisconnect),
+		Both(V5("MQTT-3.14.1-1", "U5-065"), V311("MQTT-3.14.1-1", "U3-011")), flagsOfDisconnect),
 
 	Spec("MP-QOS3", "closes the link when a PUBLISH has QoS 3",
 		Both(V5("MQTT-3.3.1-4"), V311("MQTT-3.3.1-4")),
@@ -219,10 +219,15 @@ func flagsOfDisconnect(ctx context.Context) {
 		me.Will = &wire.Will{Topic: will + "/" + name, Payload: []byte(name), QoS: q1}
 		c := Connect(ctx, me)
 		c.Send(ctx, wire.WithFlags{Packet: wire.Disconnect{}, Flags: flags})
-		c.Closed(Owed(ctx, "MQTT-3.14.1-1"))
-		if flags > 0 {
-			wanted = append(wanted, name)
+		if flags == 0 { // to close is the client's duty then
+			_, closed := c.ClosedWithin(ctx, Timings(ctx).Reply)
+			if !Should(ctx, Twin("U5-065", "U3-011"), "the server closes the Network Connection after DISCONNECT", closed, BeTrue()) {
+				c.CloseFIN(ctx)
+			}
+			continue
 		}
+		c.Closed(Owed(ctx, "MQTT-3.14.1-1"))
+		wanted = append(wanted, name)
 	}
 	missing := map[string]bool{}
 	for _, name := range wanted {
