@@ -124,7 +124,7 @@ func (x *examination) reboot() {
 		return
 	}
 	x.c.log.Note("there is no sign of the device: the hook is to start it again")
-	if err := x.c.hook(x.b.ctx, "reboot"); err != nil {
+	if err := x.c.hook(x.c.ctx, "reboot"); err != nil {
 		x.c.log.Note("hook: " + err.Error())
 	}
 }

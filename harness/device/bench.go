@@ -41,6 +41,8 @@ type Config struct {
 	// several goroutines.
 	OnRow   func(reports.Row)
 	OnEvent func(client string, e trace.Event)
+	// OnNotice is told of what belongs to no device.
+	OnNotice func(Notice)
 }
 
 // Hook makes a device do something, such as "act" or "reboot".
@@ -60,7 +62,9 @@ type Bench struct {
 	conns     map[net.Conn]struct{}
 	listeners []net.Listener
 	finished  int
+	complete  bool
 	closed    bool
+	notices   []Notice
 
 	serving sync.WaitGroup
 }
@@ -151,7 +155,7 @@ func (b *Bench) Serve(l net.Listener) error {
 	b.listeners = append(b.listeners, l)
 	b.mu.Unlock()
 	for {
-		nc, err := l.Accept()
+		nc, err := patient{l, b}.Accept()
 		if err != nil {
 			if context.Cause(b.ctx) != nil {
 				return ErrClosed
@@ -211,6 +215,9 @@ func (b *Bench) clientOf(n *conn, frame []byte) *Client {
 	if c := b.client(id); c != nil {
 		return c
 	}
+	if len(b.clients) >= b.maxClients() {
+		return nil
+	}
 	c := newClient(b, id)
 	c.address, c.version = address, connect.ProtocolVersion
 	if c.version != wire.V311 {
@@ -257,9 +264,8 @@ func (b *Bench) returned(ctx context.Context, c *Client, within time.Duration) b
 func (b *Bench) examined() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.finished++; b.finished == b.config.Expect {
-		close(b.done)
-	}
+	b.finished++
+	b.finish()
 }
 
 // Do lets an instruction act on a device at once, from outside of its plan. What stays in force does so until the step

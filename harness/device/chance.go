@@ -24,7 +24,7 @@ func (x *examination) idle(i Idle) {
 	x.c.tell("now: wait " + d.String())
 	x.c.reached()
 	defer x.waits("", d)()
-	pause(x.b.ctx, d)
+	pause(x.c.ctx, d)
 }
 
 // Lasting is how long all that the plan repeats for a time takes together.

@@ -1,6 +1,9 @@
 package device
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -11,8 +14,16 @@ import (
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
-// maxTraceBytes bounds what the trace of one device keeps in memory.
-const maxTraceBytes = 64 << 20
+const (
+	// maxTraceBytes bounds what the trace of one device keeps in memory. See [trace.Log.Limit].
+	maxTraceBytes = 32 << 20
+	// maxEvents bounds how much of what one device does the plan can look at.
+	maxEvents = 300_000
+	// maxEventBytes bounds what these events keep of packets.
+	maxEventBytes = 64 << 20
+	// maxPayload is how much of a payload conditions can look at.
+	maxPayload = 4 << 10
+)
 
 // Client is one device under test, told from others by its Client Identifier.
 type Client struct {
@@ -20,6 +31,8 @@ type Client struct {
 	ID string
 
 	bench *Bench
+	ctx   context.Context // ends with the bench, or when there is no point in going on with the device
+	end   context.CancelCauseFunc
 	log   *trace.Log
 	ready chan struct{} // closed when the plan waits for the device for the first time
 	begin sync.Once
@@ -30,6 +43,8 @@ type Client struct {
 	conns     []*conn // that are open, the newest last
 	count     int     // of all connections
 	events    []Event
+	flooded   bool          // nothing more is kept
+	size      int           // about what the events keep of packets, in bytes
 	changed   chan struct{} // closed and renewed when something happens
 	rules     []*rule
 	stalled   bool
@@ -55,6 +70,7 @@ type Client struct {
 func newClient(b *Bench, id string) *Client {
 	c := &Client{ID: id, bench: b, log: &trace.Log{}, ready: make(chan struct{}), changed: make(chan struct{}), injected: map[uint16]bool{}, lastID: firstInjected,
 		aliases: map[uint16]string{}, pending: map[uint16][]string{}, observed: map[string]string{}}
+	c.ctx, c.end = context.WithCancelCause(b.ctx)
 	c.log.Limit(maxTraceBytes)
 	return c
 }
@@ -97,7 +113,19 @@ func (c *Client) current() *conn {
 
 // happened tells the plan of something. The caller holds mu.
 func (c *Client) happened(e Event) {
+	if len(c.events) >= maxEvents || c.size > maxEventBytes {
+		if !c.flooded {
+			c.flooded = true
+			c.end(fmt.Errorf("the device floods: it has sent more than %d packets, or %d MB of what is kept", maxEvents, maxEventBytes>>20))
+		}
+		return // from here on nothing could be judged
+	}
 	e.At = time.Now()
+	c.size += min(e.Size, maxPayload)
+	if p, ok := e.Packet.(wire.Publish); ok && len(p.Payload) > maxPayload {
+		p.Payload = bytes.Clone(p.Payload[:maxPayload]) // lets go of the packet
+		e.Packet = p
+	}
 	c.events = append(c.events, e)
 	close(c.changed)
 	c.changed = make(chan struct{})

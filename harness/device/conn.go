@@ -22,6 +22,8 @@ const (
 	// linger is how long a connection that we have ended waits for the device to end its direction, so that what was
 	// sent last is not lost to a reset.
 	linger = 2 * time.Second
+	// maxLate is how many packets are taken from a device after we have ended the connection.
+	maxLate = 1000
 	// firstInjected is the Packet Identifier after which those of packets that go past the broker begin. The broker
 	// counts from 1.
 	firstInjected = 50_000
@@ -60,9 +62,16 @@ type conn struct {
 func (n *conn) serve() {
 	defer n.nc.Close()
 	r := bufio.NewReader(n.nc)
-	frame, err := wire.ReadFrame(r, maxFrame)
+	frame, err, about := n.first(r)
+	if about != nil && !n.bench.knows(host(n.nc.RemoteAddr()), about.Trouble) {
+		n.strange(*about)
+		return
+	}
 	if n.client = n.bench.clientOf(n, frame); n.client == nil {
-		return // closed, or nobody to attribute silence to
+		if len(frame) > 0 {
+			n.strange(Notice{Trouble: TroubleCrowd, Text: fmt.Sprintf("is one device too many: %d are judged", n.bench.maxClients())})
+		}
+		return // or nobody to attribute silence to
 	}
 	n.admit()
 	select {
@@ -71,8 +80,16 @@ func (n *conn) serve() {
 		return
 	}
 	n.serving.Go(n.write)
-	for err == nil {
+	for late := 0; err == nil && late < maxLate; {
 		n.received(frame)
+		leaving, flooded := n.leaving()
+		if flooded {
+			n.tell("the device floods: closed")
+			break
+		}
+		if leaving {
+			late++
+		}
 		frame, err = wire.ReadFrame(r, maxFrame)
 	}
 	n.ended(frame, err)

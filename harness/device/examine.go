@@ -68,13 +68,13 @@ func (b *Bench) examine(c *Client) {
 		if !s.In(v) {
 			continue
 		}
-		if b.ctx.Err() != nil {
+		if c.ctx.Err() != nil {
 			return
 		}
-		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: b.ctx, names: map[string]Event{}, firstTrace: c.log.Len(), chance: chance, absent: absent}
+		x := &examination{b: b, c: c, step: s, v: v, start: time.Now(), ctx: c.ctx, names: map[string]Event{}, firstTrace: c.log.Len(), chance: chance, absent: absent}
 		cancel := func() {}
 		if s.Limit > 0 {
-			x.ctx, cancel = context.WithTimeoutCause(b.ctx, s.Limit, overtime(s.Limit))
+			x.ctx, cancel = context.WithTimeoutCause(c.ctx, s.Limit, overtime(s.Limit))
 		}
 		if i > 0 {
 			events, _ := c.since(0)

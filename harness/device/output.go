@@ -48,6 +48,14 @@ func (n *conn) enqueue(o output) {
 	n.wake.Broadcast()
 }
 
+// leaving reports whether the connection is about to end, or has been ended by us; flooded, whether nothing of the device
+// is kept any more.
+func (n *conn) leaving() (leaving, flooded bool) {
+	n.client.mu.Lock()
+	defer n.client.mu.Unlock()
+	return n.ending, n.client.flooded
+}
+
 // abort ends the connection now, whatever waits to be written.
 func (n *conn) abort(how string) {
 	n.client.mu.Lock()

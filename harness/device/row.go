@@ -3,6 +3,7 @@ package device
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness"
@@ -84,8 +85,38 @@ func (x *examination) row(o *outcome, m *monitored) reports.Row {
 	for _, f := range row.Findings {
 		first = min(first, f.EventSeq)
 	}
-	row.Trace = harness.Readable(events[first:], x.start)
+	row.Trace = harness.Readable(worth(events[first:], row.Findings), x.start)
 	return row
+}
+
+const (
+	// shownFirst and shownLast are how many events of a step the report shows from its beginning and its end.
+	shownFirst, shownLast = 1000, 3000
+	// shownAround is how many it shows before and after what a monitor found.
+	shownAround = 20
+)
+
+// worth leaves out what nobody would read: the middle of a step in which very much happened.
+func worth(events []trace.Event, findings []reports.Finding) (shown []trace.Event) {
+	if len(events) <= shownFirst+shownLast {
+		return events
+	}
+	left := 0
+	for i, e := range events {
+		near := slices.ContainsFunc(findings, func(f reports.Finding) bool {
+			return e.Seq >= f.EventSeq-shownAround && e.Seq <= f.EventSeq+shownAround
+		})
+		if i >= shownFirst && i < len(events)-shownLast && !near {
+			left++
+			continue
+		}
+		if left > 0 {
+			shown = append(shown, trace.Event{Seq: e.Seq - 1, At: e.At, Kind: trace.Note, Text: fmt.Sprintf("%d events are left out here", left)})
+			left = 0
+		}
+		shown = append(shown, e)
+	}
+	return shown
 }
 
 // kept turns what the monitors found on the statements of the step into requirements.

@@ -160,7 +160,11 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 		nc.Close()
 		var plain tls.RecordHeaderError
 		switch {
-		case c == nil:
+		case c == nil && context.Cause(b.ctx) == nil:
+			about := unsecured(kind, err)
+			about.Address = address
+			b.notice(about)
+		case c == nil: // the run is over
 		case errors.As(err, &plain):
 			c.spokePlainly(kind)
 		default:
@@ -174,7 +178,7 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 	if c != nil {
 		c.securedTLS(kind, suites)
 	}
-	return secured, []trace.Event{{Kind: trace.Note, Text: text}}, true
+	return secured, early("%s", text), true
 }
 
 func suiteNames(ids []uint16) (names []string) {
@@ -221,11 +225,7 @@ func (c *Client) spokePlainly(kind string) {
 
 // refusedTLS notes that the device has not finished a handshake. An alert tells why.
 func (c *Client) refusedTLS(kind string, err error) {
-	text := "without an alert: " + err.Error()
-	var alert *net.OpError
-	if errors.As(err, &alert) && alert.Op == "remote error" {
-		text = "alert: " + alert.Err.Error()
-	}
+	text := whyTLS(err)
 	c.tell(fmt.Sprintf("certificate %s: handshake failed, %s", kind, text))
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -3,14 +3,15 @@ package device
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/coder/websocket"
-
-	"github.com/mqttspec/mqttspec/harness/trace"
 )
 
 // subprotocol is the WebSocket subprotocol that a client offers. v5:MQTT-6.0.0-3, v311:MQTT-6.0.0-3
@@ -18,8 +19,9 @@ const subprotocol = "mqtt"
 
 // ServeWebSocket is [Bench.Serve] for devices that speak MQTT over WebSocket, on any path.
 func (b *Bench) ServeWebSocket(l net.Listener) error {
-	secured := &securing{Listener: l, bench: b}
-	server := &http.Server{ReadHeaderTimeout: handshakeTimeout, Handler: http.HandlerFunc(b.upgrade)}
+	secured := b.securing(l)
+	silent := log.New(io.Discard, "", 0) // what is worth knowing is a notice
+	server := &http.Server{ReadHeaderTimeout: handshakeTimeout, Handler: http.HandlerFunc(b.upgrade), ErrorLog: silent}
 	stop := context.AfterFunc(b.ctx, func() { server.Close() })
 	defer stop()
 	err := server.Serve(secured)
@@ -35,6 +37,7 @@ func (b *Bench) upgrade(w http.ResponseWriter, r *http.Request) {
 		func(s string) bool { return strings.TrimSpace(s) == subprotocol })
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: true})
 	if err != nil {
+		b.notice(Notice{Trouble: TroubleHTTP, Address: host(address(r.RemoteAddr)), Text: fmt.Sprintf("asks for no WebSocket that can be given (%s %s): %v", r.Method, shorten([]byte(r.URL.Path)), err)})
 		return
 	}
 	ws.SetReadLimit(maxFrame)
@@ -43,7 +46,7 @@ func (b *Bench) upgrade(w http.ResponseWriter, r *http.Request) {
 		text = "WebSocket, without the subprotocol mqtt"
 	}
 	nc := &webSocket{Conn: websocket.NetConn(context.WithoutCancel(r.Context()), ws, websocket.MessageBinary), remote: address(r.RemoteAddr)}
-	b.carry(nc, []trace.Event{{Kind: trace.Note, Text: text}})
+	b.carry(nc, early("%s", text))
 }
 
 // webSocket is a WebSocket connection with the address of its client.
@@ -62,22 +65,3 @@ func (address) Network() string { return "tcp" }
 
 // String returns the address.
 func (a address) String() string { return string(a) }
-
-// securing makes the TLS handshake of what a listener accepts, where there is to be one.
-type securing struct {
-	net.Listener
-	bench *Bench
-}
-
-// Accept returns the next connection; one whose handshake failed is passed over.
-func (s *securing) Accept() (net.Conn, error) {
-	for {
-		nc, err := s.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if secured, _, ok := s.bench.secure(nc); ok {
-			return secured, nil
-		}
-	}
-}
