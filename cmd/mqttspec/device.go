@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,9 @@ type deviceOptions struct {
 	profile  string
 	seed     int64
 	duration time.Duration
+	format   string
+
+	clientCert bool
 
 	arguments []string
 }
@@ -67,6 +71,7 @@ misbehave at once.`,
 	f.StringVarP(&o.listen, "listen", "l", "", "where to listen (default 127.0.0.1 and the port that the transport has)")
 	f.BoolVar(&o.tls, "tls", false, "TLS, with certificates made for this run")
 	f.BoolVar(&o.ws, "ws", false, "MQTT over WebSocket, on the path /mqtt")
+	f.BoolVar(&o.clientCert, "client-cert", false, "with --tls, turn away devices that show no client certificate")
 	f.StringArrayVar(&o.names, "name", nil, "name or IP address under which devices reach us, for the certificate (repeatable)")
 	f.StringVarP(&o.plan, "plan", "p", "basic", "what to do: a plan that comes with mqttspec, or a YAML file; \"mqttspec list plans\"")
 	f.IntVarP(&o.expect, "expect-clients", "n", 1, "end when this many devices have been through the plan")
@@ -81,8 +86,10 @@ misbehave at once.`,
 	f.BoolVar(&o.strict, "strict", false, "warnings count as failures")
 	f.IntVar(&o.max, "max-undecided", 0, "how many steps may stay undecided before the exit code tells")
 	f.StringVar(&o.profile, "profile", "", "what differs for devices of a hosted service: aws-iot-core, or a YAML file")
+	f.StringVar(&o.format, "format", "auto", "what to print: tree, lines, json, github, or auto")
 	f.StringVarP(&o.out, "out", "o", "mqttspec-report", "directory for the report")
 	completeNames(cmd, "plan", plans.Names)
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -97,6 +104,10 @@ func (o deviceOptions) check() error {
 		return usagef("--out is empty: it names the directory for the report")
 	case len(o.names) > 0 && !o.tls:
 		return usagef("--name is about certificates: it needs --tls")
+	case o.clientCert && !o.tls:
+		return usagef("--client-cert is about certificates: it needs --tls")
+	case !slices.Contains(formats, o.format):
+		return usagef("--format: there is no %q; there are %v", o.format, formats)
 	}
 	return nil
 }

@@ -78,12 +78,12 @@ func (t *tester) control() (stop func(), err error) {
 		server := &http.Server{Handler: t.bench.API(), ReadHeaderTimeout: 10 * time.Second}
 		go server.Serve(l) // it ends with Close
 		stops = append(stops, func() { server.Close() })
-		t.show.say("HTTP API on http://%s", l.Addr())
+		t.say("HTTP API on http://%s", l.Addr())
 	}
 	if !t.o.ci && isTerminal(os.Stdin) {
 		restore := singleKeys(os.Stdin)
 		stops = append(stops, restore)
-		t.show.say("keys: %s", keyNames())
+		t.say("keys: %s", keyNames())
 		go t.keys(os.Stdin) // it ends with the program: a read of a terminal cannot be called off
 	}
 	return stop, nil
@@ -133,13 +133,13 @@ func (t *tester) keys(r io.Reader) {
 			if k.letter != pressed {
 				continue
 			}
-			t.show.say("key %c: %s", k.letter, k.text)
+			t.say("key %c: %s", k.letter, k.text)
 			instruction, err := device.ParseInstruction([]byte(k.does))
 			if err == nil {
 				err = t.bench.Do("", instruction)
 			}
 			if err != nil {
-				t.show.say("%v", err)
+				t.say("%v", err)
 			}
 		}
 	}

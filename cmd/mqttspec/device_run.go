@@ -5,11 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"sync"
 	"time"
@@ -17,7 +15,6 @@ import (
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/device"
 	"github.com/mqttspec/mqttspec/harness/pki"
-	"github.com/mqttspec/mqttspec/harness/req"
 	"github.com/mqttspec/mqttspec/reports"
 	plans "github.com/mqttspec/mqttspec/suites/device"
 )
@@ -43,22 +40,26 @@ func readPlan(name string) (device.Plan, error) {
 	return p, nil
 }
 
-// errArrival ends a run in which not all devices came.
+// errArrival ends a run to which not all devices came.
 var errArrival = errors.New("not all devices came in time")
 
 // tester carries a run of device.
 type tester struct {
 	o     deviceOptions
-	show  *deviceShow
+	out   *sink
+	err   io.Writer
+	show  deviceShower
+	queue *showQueue // for all that show does
 	bench *device.Bench
 	start time.Time
+	rows  *reports.RowWriter
 
 	expected expectation // of --profile
 
 	mu          sync.Mutex
-	rows        *reports.RowWriter
 	errors      []error
 	interrupted bool
+	failed      chan struct{} // closed by the first error that ends the run
 }
 
 // runDevice carries out a run and returns its failure, which has the exit code.
@@ -74,18 +75,12 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if o.duration > 0 && lasting == 0 {
 		return usagef("--duration: plan %s repeats nothing for a time; soak does", plan.Name)
 	}
-	t := &tester{o: o, start: time.Now(), show: newDeviceShow(stdout, stderr, o)}
+	t := &tester{o: o, start: time.Now(), out: &sink{w: stdout}, err: stderr, failed: make(chan struct{})}
 	if t.expected, err = expect(o.profile, "device"); err != nil {
 		return err
 	}
-	if t.rows, err = openReport(o.out); err != nil {
-		return err
-	}
-	outlivePipes()
-	config := device.Config{Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, Jitter: harness.MeasureJitter()}
-	defer config.Jitter.Stop()
-	if !o.quiet {
-		config.OnEvent = t.show.event
+	config := device.Config{
+		Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, OnEvent: t.event, OnNotice: t.notice,
 	}
 	if config.Hook, err = hookOf(o.hook); err != nil {
 		return err
@@ -94,29 +89,41 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	if t.rows, err = openReport(o.out); err != nil {
+		l.Close()
+		return err
+	}
+	start := deviceStart{address: l.String(), plan: plan, expect: o.expect, lasting: cmp.Or(o.duration, lasting), seed: o.seed}
+	if lasting == 0 {
+		start.lasting = 0
+	}
 	if o.tls {
-		if config.TLS, err = o.credentials(l, stdout); err != nil {
+		if config.TLS, start.files, err = o.credentials(l); err != nil {
 			l.Close()
 			return err
 		}
 	}
+	config.Jitter = harness.MeasureJitter()
+	defer config.Jitter.Stop()
 	if t.bench, err = device.New(config); err != nil {
 		l.Close()
 		return err
 	}
-	fmt.Fprintf(stdout, "listening on %s\nplan %s: %s, %s\n", l, plan.Name, plan.Text, counted(len(plan.Steps), "step"))
-	if lasting > 0 {
-		fmt.Fprintf(stdout, "for %s and more; --seed %d --duration %s do the same again\n", cmp.Or(o.duration, lasting), o.seed, cmp.Or(o.duration, lasting))
-	}
+	start.bench = t.bench
+	outlivePipes()
+	t.queue = newShowQueue()
+	t.show = newDeviceShow(o.format, o.quiet, t.out, stderr, &t.queue.screen)
+	t.queue.put(func() { t.show.begin(start) })
 	served := make(chan error, 1)
 	go func() { served <- t.serve(l) }()
 	stop, err := t.control()
 	if err != nil {
 		stop()
 		t.bench.Close()
+		t.queue.close()
 		return err
 	}
-	cause := t.wait(ctx, served)
+	cause := t.wait(ctx, served, stop)
 	stop()
 	t.bench.Stop(cause)
 	targets, specs := t.bench.Targets(), t.bench.Specs()
@@ -179,10 +186,10 @@ func (t *tester) serve(l place) error {
 }
 
 // credentials makes certificates for the server, and leaves those that a device needs in the report's directory.
-func (o deviceOptions) credentials(l place, stdout io.Writer) (*device.TLS, error) {
+func (o deviceOptions) credentials(l place) (*device.TLS, []deviceFile, error) {
 	ca, err := pki.New("mqttspec device")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	names := o.names
 	if tcp, ok := l.Addr().(*net.TCPAddr); ok && len(names) == 0 && !tcp.IP.IsUnspecified() {
@@ -195,17 +202,21 @@ func (o deviceOptions) credentials(l place, stdout io.Writer) (*device.TLS, erro
 	}
 	dir := filepath.Join(o.out, "credentials")
 	if err := ca.WriteFiles(dir, names...); err != nil {
-		return nil, usagef("certificates: %w", err)
+		return nil, nil, usagef("certificates: %w", err)
 	}
 	t, err := device.NewTLS(ca, names...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	t.Config = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.Pool(), NextProtos: l.protocols()}
-	for _, file := range []struct{ what, name string }{{"CA file", pki.CAFile}, {"client certificate", pki.ClientFile}, {"client key", pki.ClientKeyFile}} {
-		fmt.Fprintf(stdout, "%-19s %s\n", file.what, filepath.Join(dir, file.name))
+	if o.clientCert {
+		t.Config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
-	return t, nil
+	files := []deviceFile{{"CA file", pki.CAFile}, {"client certificate", pki.ClientFile}, {"client key", pki.ClientKeyFile}}
+	for i := range files {
+		files[i].path = filepath.Join(dir, files[i].path)
+	}
+	return t, files, nil
 }
 
 // addressesHere returns the addresses of this machine.
@@ -217,95 +228,4 @@ func addressesHere() (names []string) {
 		}
 	}
 	return names
-}
-
-// wait returns when all devices have been through the plan, with nil, or why the run ends before.
-func (t *tester) wait(ctx context.Context, served <-chan error) error {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, watched...)
-	defer signal.Stop(signals)
-	after := func(d time.Duration, on bool) <-chan time.Time {
-		if !on {
-			return nil
-		}
-		return time.After(d)
-	}
-	arrival, deadline := after(t.o.arrival, t.o.ci), after(t.o.deadline, t.o.deadline > 0)
-	for {
-		select {
-		case <-t.bench.Done():
-			return nil
-		case <-signals:
-			t.interrupted = true
-			return errInterrupted
-		case <-ctx.Done():
-			t.interrupted = true
-			return errInterrupted
-		case err := <-served:
-			err = usagef("listening: %w", err)
-			t.note(err)
-			return err
-		case <-deadline:
-			return errDeadline(t.o.deadline)
-		case <-arrival:
-			if len(t.bench.Clients()) == 0 {
-				return errArrival
-			}
-		}
-	}
-}
-
-// row takes a row from the bench: into the file first, then onto the screen.
-func (t *tester) row(row reports.Row) {
-	row = t.expected.judge(row)
-	if err := t.rows.Write(row); err != nil {
-		t.note(usagef("the run cannot be recorded: %w", err))
-		return
-	}
-	t.show.row(row, t.bench)
-}
-
-func (t *tester) note(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.errors = append(t.errors, err)
-}
-
-// report makes the outputs, shows the result and returns the failure with its exit code.
-func (t *tester) report(targets []reports.TargetInfo, specs []reports.SpecInfo, cause error) error {
-	if err := t.rows.Close(); err != nil {
-		t.note(usagef("the run cannot be recorded: %w", err))
-	}
-	rows, err := reports.ReadRows(filepath.Join(t.o.out, rowsFile))
-	if err != nil {
-		t.note(usagef("%w", err))
-	}
-	for n := len(targets); n < t.o.expect; n++ {
-		targets = append(targets, reports.TargetInfo{Name: fmt.Sprintf("device %d", n+1), Variant: "default", Error: "it did not come"})
-	}
-	info := reports.RunInfo{
-		Arguments: t.o.arguments, Seed: t.o.seed, Start: t.start, Duration: time.Since(t.start), Parallel: t.o.expect, Complete: cause == nil,
-		Interrupted: t.interrupted, Strict: t.o.strict, Side: req.Client, Tool: toolVersion(),
-	}
-	if cause != nil {
-		info.Reason = cause.Error()
-	}
-	result := reports.Assemble(specs, rows, targets, info)
-	written, err := reports.Write(t.o.out, result)
-	if err != nil {
-		t.note(usagef("%w", err))
-	}
-	t.show.end(result, written)
-	codes := []int{result.ExitCode(t.o.strict, t.o.max)}
-	if codes[0] == 0 && cause != nil {
-		codes = append(codes, exitUndecided)
-	}
-	for _, err := range t.errors {
-		tell(t.show.stderr, err)
-		codes = append(codes, codeOf(err))
-	}
-	if code := gravest(codes...); code != 0 {
-		return &exitError{code: code}
-	}
-	return nil
 }

@@ -38,20 +38,23 @@ type plan struct {
 // formats are what --format takes.
 var formats = []string{"auto", "tree", "lines", "json", "github"}
 
+// formatFor returns the format that auto stands for.
+func formatFor(format string, stdout io.Writer) string {
+	switch {
+	case format != "auto":
+		return format
+	case os.Getenv("GITHUB_ACTIONS") == "true":
+		return "github"
+	case isTerminal(stdout):
+		return "tree"
+	}
+	return "lines"
+}
+
 // newShower returns the shower of a format. The result goes to stdout, what passes by to stderr.
 func newShower(format string, stdout, stderr io.Writer) shower {
-	if format == "auto" {
-		switch {
-		case os.Getenv("GITHUB_ACTIONS") == "true":
-			format = "github"
-		case isTerminal(stdout):
-			format = "tree"
-		default:
-			format = "lines"
-		}
-	}
 	page := page{w: stdout, colour: coloured(stdout)}
-	switch format {
+	switch format = formatFor(format, stdout); format {
 	case "json":
 		return &events{w: stdout}
 	case "tree":
