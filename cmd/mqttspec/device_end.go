@@ -98,6 +98,7 @@ var hints = map[device.Trouble]string{
 	device.TroubleNoTLS:       "; without --tls it would be taken",
 	device.TroublePlain:       "; without --ws it would be taken",
 	device.TroubleCertificate: "; does the device know the CA file?",
+	device.TroubleIdentity:    "; the files above are one, --client-cert asks for it",
 	device.TroubleAccept:      "; \"ulimit -n\" says how many files may be open",
 }
 

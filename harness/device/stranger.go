@@ -26,6 +26,7 @@ const (
 	TroubleTLS         Trouble = "tls"          // TLS where it is not spoken
 	TroubleNoTLS       Trouble = "no tls"       // something else where TLS is spoken
 	TroubleCertificate Trouble = "certificate"  // a TLS handshake that failed
+	TroubleIdentity    Trouble = "identity"     // a TLS handshake that failed for want of a client certificate that we know
 	TroubleSilent      Trouble = "silent"       // nothing comes
 	TroublePartial     Trouble = "partial"      // the first packet does not come to its end
 	TroubleLarge       Trouble = "large"        // the first packet is too large
@@ -192,6 +193,10 @@ func unsecured(kind string, err error) Notice {
 		return Notice{Trouble: TroubleNoTLS, Text: fmt.Sprintf("begins with % x, and this port is for TLS", begun)}
 	case isTimeout(err):
 		return Notice{Trouble: TroubleSilent, Text: fmt.Sprintf("does not finish the TLS handshake within %s: closed", handshakeTimeout)}
+	}
+	var unknown *tls.CertificateVerificationError
+	if errors.As(err, &unknown) || strings.Contains(err.Error(), "didn't provide a certificate") { // which has no type
+		return Notice{Trouble: TroubleIdentity, Text: "shows no client certificate that we know: " + err.Error()}
 	}
 	return Notice{Trouble: TroubleCertificate, Text: fmt.Sprintf("fails the TLS handshake, with the %s certificate: %s", kind, whyTLS(err))}
 }
