@@ -169,7 +169,7 @@ func join(info SpecInfo, rows []Row) SpecResult {
 		SpecInfo: info, Target: row.Target, Variant: row.Variant, Verdict: row.Verdict, Reason: row.Reason,
 		BlockedBy: row.BlockedBy, Start: row.At, Duration: row.Duration, Jitter: row.Jitter,
 		Requirements: slices.Clone(row.Requirements), Warnings: slices.Clone(row.Warnings),
-		Behaviours: slices.Clone(row.Behaviours), Monitored: maps.Clone(row.Monitored),
+		Behaviours: slices.Clone(row.Behaviours), Series: row.Series, Monitored: maps.Clone(row.Monitored),
 		Faults: row.Faults, Unfired: row.Unfired, Trace: masked(row.Trace, row.Version), TargetLog: row.TargetLog,
 	}
 	for i, other := range rows {

@@ -33,9 +33,11 @@ var (
 	scriptDOM string
 	//go:embed page/timeline.js
 	scriptTimeline string
+	//go:embed page/plot.js
+	scriptPlot string
 	//go:embed page/report.js
 	scriptReport string
-	pageScript   = scriptDOM + scriptTimeline + scriptReport
+	pageScript   = scriptDOM + scriptTimeline + scriptPlot + scriptReport
 
 	page = template.Must(template.New("report").Parse(pageShell))
 )

@@ -2,7 +2,6 @@ package reports
 
 import (
 	"encoding/hex"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,6 +67,7 @@ type (
 		Requirements []Requirement `json:"req,omitempty"`
 		Warnings     []Requirement `json:"warn,omitempty"`
 		Behaviours   []Observation `json:"beh,omitempty"`
+		Series       []Series      `json:"series,omitempty"`
 		Findings     []pageFinding `json:"find,omitempty"`
 		Faults       []string      `json:"faults,omitempty"`
 		Unfired      []string      `json:"unfired,omitempty"`
@@ -144,7 +144,7 @@ func indexOf(r Result, title string) pageIndex {
 		if _, ok := specs[key]; !ok {
 			specs[key] = len(p.Specs)
 			p.Specs = append(p.Specs, pageSpec{
-				ID: s.ID, Text: s.Text, Section: s.Section, Version: s.Version, Level: s.level(), Claims: slices.Concat([]req.ID{}, s.Claims),
+				ID: s.ID, Text: s.Text, Section: s.Section, Version: s.Version, Level: s.level(), Claims: append([]req.ID{}, s.Claims...),
 				Wait: s.Wait, Placement: s.Placement, Needs: s.Needs, Source: s.source(),
 			})
 		}
@@ -170,7 +170,7 @@ func pageTargetOf(t TargetResult) pageTarget {
 func pageResultOf(s SpecResult, spec, target int, run RunInfo) pageResult {
 	p := pageResult{
 		Spec: spec, Target: target, Variant: s.Variant, Verdict: s.Verdict, Reason: s.Reason, BlockedBy: s.BlockedBy, OwnDefect: s.OwnDefect,
-		Duration: s.Duration, Jitter: s.Jitter, Requirements: addNew(nil, s.Requirements), Warnings: s.Warnings, Behaviours: s.Behaviours,
+		Duration: s.Duration, Jitter: s.Jitter, Requirements: addNew(nil, s.Requirements), Warnings: s.Warnings, Behaviours: s.Behaviours, Series: s.Series,
 		Faults: s.Faults, Unfired: s.Unfired, Attempts: s.Attempts, Rerun: rerun(s, run), Log: s.TargetLog,
 	}
 	if n := len(p.Log) - pageLog; n > 0 {

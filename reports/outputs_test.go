@@ -36,6 +36,11 @@ func everyVerdict() Result {
 	warned.Reason = "the will within 1 s: after 3 s"
 	recorded := end("D-behaviour", Behaviour)
 	recorded.Behaviours = []Observation{{"reply to a second CONNECT", "FIN | " + hostile}}
+	low, high := 0.5, 3.0
+	recorded.Series = []Series{{
+		Name: "pauses " + hostile, X: Axis{"time", "s"}, Y: Axis{"pause", "s"}, Band: "expected", Text: "two pauses",
+		Points: []Point{{X: 0, Y: 1, Low: &low, High: &high}, {X: 5, Y: 4, Low: &low, High: &high}, {X: 6, Y: 1}},
+	}}
 	skipped := end("E-skip", Skip)
 	skipped.Reason = "the target offers no shared subscriptions"
 	blocked := end("F-inconclusive", Inconclusive)

@@ -44,6 +44,7 @@ type Row struct {
 	Requirements []Requirement  `json:"requirements,omitempty"`
 	Warnings     []Requirement  `json:"warnings,omitempty"`
 	Behaviours   []Observation  `json:"behaviours,omitempty"`
+	Series       []Series       `json:"series,omitempty"`    // what was measured again and again
 	Findings     []Finding      `json:"findings,omitempty"`  // of the monitors, on this spec's traffic
 	Monitored    map[req.ID]int `json:"monitored,omitempty"` // how often each monitor saw an event on which it could have failed
 	Duration     time.Duration  `json:"duration,omitempty"`
@@ -68,6 +69,31 @@ type Requirement struct {
 type Observation struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
+}
+
+// Series is what was measured several times, one after the other, for a plot: such as the pauses of a device between
+// its connections.
+type Series struct {
+	Name   string  `json:"name"`
+	X      Axis    `json:"x"`
+	Y      Axis    `json:"y"`
+	Points []Point `json:"points"`
+	Band   string  `json:"band,omitempty"` // what Low and High of the points are
+	Text   string  `json:"text,omitempty"` // says in words what the plot shows
+}
+
+// Axis says what the numbers of a series are.
+type Axis struct {
+	Name string `json:"name"`
+	Unit string `json:"unit,omitempty"` // such as "s"; empty for a count
+}
+
+// Point is one measurement. Low and High bound what is expected there; nil: nothing is.
+type Point struct {
+	X    float64  `json:"x"`
+	Y    float64  `json:"y"`
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
 }
 
 // Finding is a violation that a monitor saw on traffic.

@@ -66,6 +66,7 @@ type SpecResult struct {
 	Requirements []Requirement  `json:"requirements,omitempty"`
 	Warnings     []Requirement  `json:"warnings,omitempty"`
 	Behaviours   []Observation  `json:"behaviours,omitempty"`
+	Series       []Series       `json:"series,omitempty"`
 	Findings     []Finding      `json:"findings,omitempty"`
 	Monitored    map[req.ID]int `json:"monitored,omitempty"`
 	Faults       []string       `json:"faults,omitempty"`

@@ -49,6 +49,7 @@ type examination struct {
 	requirements []reports.Requirement
 	warnings     []reports.Requirement
 	behaviours   []reports.Observation
+	series       []reports.Series
 }
 
 // examine takes a device through the plan.

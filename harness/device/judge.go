@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,6 +166,7 @@ type Judgement struct {
 	Undecided  string // why it cannot be decided
 	Vacuous    bool   // nothing was there to judge
 	Behaviours []reports.Observation
+	Series     []reports.Series // of which a step shows each name once
 }
 
 // call judges by a check written in Go.
@@ -173,7 +175,7 @@ func (x *examination) call(call Call) *outcome {
 	events, _ := x.c.since(x.firstEvent)
 	x.cursor = x.firstEvent + len(events)
 	j := x.b.config.Checks[call.Name].Judge(Evidence{Version: x.v, Events: events}, call.With)
-	x.behaviours = append(x.behaviours, j.Behaviours...)
+	x.observe(j)
 	if j.Undecided != "" {
 		return &outcome{reports.Inconclusive, j.Undecided, false}
 	}
@@ -185,4 +187,16 @@ func (x *examination) call(call Call) *outcome {
 		text = x.b.config.Checks[call.Name].Text
 	}
 	return x.judge(call.in(x.v), text, j.Met, j.Observed)
+}
+
+// observe keeps what a check has measured: the last word of each name, where a step calls it twice.
+func (x *examination) observe(j Judgement) {
+	for _, o := range j.Behaviours {
+		x.behaviours = slices.DeleteFunc(x.behaviours, func(old reports.Observation) bool { return old.Key == o.Key })
+	}
+	x.behaviours = append(x.behaviours, j.Behaviours...)
+	for _, s := range j.Series {
+		x.series = slices.DeleteFunc(x.series, func(old reports.Series) bool { return old.Name == s.Name })
+	}
+	x.series = append(x.series, j.Series...)
 }

@@ -62,7 +62,7 @@ func (x *examination) row(o *outcome, m *monitored) reports.Row {
 	if o == nil {
 		o = x.kept(row)
 	}
-	row.Requirements, row.Warnings, row.Behaviours = x.requirements, x.warnings, x.behaviours
+	row.Requirements, row.Warnings, row.Behaviours, row.Series = x.requirements, x.warnings, x.behaviours, x.series
 	row.Faults, row.Unfired = x.fired()
 	switch {
 	case o != nil:

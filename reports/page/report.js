@@ -206,6 +206,7 @@ async function specView() {
   }), 'stack'));
   if (r.find) main.append(h('h2', {}, 'Found by monitors on this traffic'), table(['', 'Statement', 'Connection', 'Finding', ''], r.find.map(f => h('tr', {}, h('td', {}, badge(f.verdict)), h('td', {}, statementRef(f.id)), h('td', { class: 'mono' }, f.conn), h('td', {}, f.text + (f.times > 1 ? ` (${f.times} times)` : '')),
     h('td', { class: 'nowrap' }, h('a', { href: specLink(r, f.seq) }, 'event ' + f.seq)))), 'stack'));
+  if (r.series) main.append(h('h2', {}, 'Measured'), ...r.series.map(plot));
   const slot = h('div', {});
   main.append(h('h2', {}, 'What happened'), slot);
   const dl = [['Source', r.s.source && h('span', { class: 'mono' }, r.s.source)],

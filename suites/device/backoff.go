@@ -12,26 +12,30 @@ import (
 )
 
 // pauses returns how long the device stayed away each time: from the end of a Network Connection, or the beginning if
-// its end was not seen, to the beginning of the next.
-func pauses(events []device.Event) (all []time.Duration) {
-	var gone time.Time
+// its end was not seen, to the beginning of the next. At is when that was, since the first pause began.
+func pauses(events []device.Event) (all, at []time.Duration) {
+	var gone, first time.Time
 	for _, e := range events {
 		switch e.Kind {
 		case "open":
 			if !gone.IsZero() {
-				all = append(all, e.At.Sub(gone))
+				if first.IsZero() {
+					first = gone
+				}
+				all, at = append(all, e.At.Sub(gone)), append(at, e.At.Sub(first))
 			}
 			gone = e.At
 		case "close", "end", "rejected":
 			gone = e.At
 		}
 	}
-	return all
+	return all, at
 }
 
 // statistics tell how a device comes back.
 type statistics struct {
 	pauses    []time.Duration
+	at        []time.Duration // when the connections after them began, since the first pause did
 	min, max  time.Duration
 	mean      time.Duration
 	growth    float64 // the mean of the last third of the pauses over that of the first third
@@ -48,9 +52,10 @@ const capped = 30 * time.Second
 // tolerance is how far a measured pause may lie from a formula and still follow it: timers and networks are not exact.
 const tolerance = 0.06
 
-// measure computes the statistics of pauses.
-func measure(all []time.Duration) (s statistics) {
-	s.pauses = all
+// measure computes the statistics of the pauses among events.
+func measure(events []device.Event) (s statistics) {
+	s.pauses, s.at = pauses(events)
+	all := s.pauses
 	if len(all) == 0 {
 		return s
 	}
@@ -147,33 +152,66 @@ func (s statistics) observations() []reports.Observation {
 		{Key: "growth, last third over first third", Value: fmt.Sprintf("%.2f", s.growth)},
 		{Key: "deviation from the nearest formula", Value: fmt.Sprintf("%.0f %%", 100*s.variation)},
 		{Key: "course of the pauses", Value: s.form},
+		{Key: "cap, the longest pause that came more than once", Value: s.cap()},
 	}
+}
+
+// cap tells where the pauses stop growing: at the longest one, if the one before it in length is about as long.
+func (s statistics) cap() string {
+	sorted := slices.Sorted(slices.Values(s.pauses))
+	if n := len(sorted); n > 1 && ratio(sorted[n-1], sorted[n-2]) < 1+2*tolerance {
+		return fmt.Sprintf("%.2f s", s.max.Seconds())
+	}
+	return "not reached"
+}
+
+// series is the course for a plot. The band around it is that of pauses which double from the first one up to the
+// longest, halved and doubled, and are not shorter than least: it shows what a back-off looks like. The verdicts do not
+// come from it.
+func (s statistics) series(least time.Duration) []reports.Series {
+	if len(s.pauses) == 0 {
+		return nil
+	}
+	plot := reports.Series{
+		Name: "pauses between connections", X: reports.Axis{Name: "time of the attempt", Unit: "s"}, Y: reports.Axis{Name: "pause before it", Unit: "s"},
+		Band: "pauses that double from the first one on, halved and doubled",
+		Text: fmt.Sprintf("%d attempts after pauses from %.2f s to %.2f s, in the mean %.2f s; the course is %s, the last third is %.2f times as long as the first.",
+			len(s.pauses), s.min.Seconds(), s.max.Seconds(), s.mean.Seconds(), s.form, s.growth),
+	}
+	middle := max(s.pauses[0], least).Seconds()
+	for i, p := range s.pauses {
+		low, high := max(least.Seconds(), min(middle, s.max.Seconds())/2), 2*middle
+		plot.Points = append(plot.Points, reports.Point{X: s.at[i].Seconds(), Y: p.Seconds(), Low: &low, High: &high})
+		middle *= 2
+	}
+	return []reports.Series{plot}
 }
 
 // judgePace demands that no pause is shorter than "minimum" seconds.
 func judgePace(e device.Evidence, with map[string]float64) device.Judgement {
-	s := measure(pauses(e.Events))
+	s := measure(e.Events)
 	if len(s.pauses) == 0 {
 		return device.Judgement{Undecided: "the device has not come back"}
 	}
 	least := time.Duration(with["minimum"] * float64(time.Second))
-	return device.Judgement{Met: s.min >= least, Observed: fmt.Sprintf("the shortest of %d pauses is %s, at least %s is expected", len(s.pauses), s.min.Round(time.Millisecond), least), Behaviours: s.observations()}
+	return device.Judgement{Series: s.series(least), Met: s.min >= least, Observed: fmt.Sprintf("the shortest of %d pauses is %s, at least %s is expected", len(s.pauses), s.min.Round(time.Millisecond), least), Behaviours: s.observations()}
 }
 
 // judgeBackoff demands pauses of at least "minimum" seconds that grow and are jittered; "jitter" 0 takes a strict
 // formula that grows as well.
 func judgeBackoff(e device.Evidence, with map[string]float64) device.Judgement {
-	s := measure(pauses(e.Events))
+	s := measure(e.Events)
+	least := time.Duration(with["minimum"] * float64(time.Second))
 	if len(s.pauses) < enough {
-		return device.Judgement{Undecided: fmt.Sprintf("the device has come back %d times, %d are needed to tell", len(s.pauses), enough), Behaviours: s.observations()}
+		return device.Judgement{Undecided: fmt.Sprintf("the device has come back %d times, %d are needed to tell", len(s.pauses), enough), Behaviours: s.observations(), Series: s.series(least)}
 	}
-	j := device.Judgement{Met: true, Observed: fmt.Sprintf("%d pauses from %s to %s, %s", len(s.pauses), s.min.Round(time.Millisecond), s.max.Round(time.Millisecond), s.form), Behaviours: s.observations()}
+	j := device.Judgement{Series: s.series(least), Met: true, Observed: fmt.Sprintf("%d pauses from %s to %s, %s", len(s.pauses), s.min.Round(time.Millisecond), s.max.Round(time.Millisecond), s.form), Behaviours: s.observations()}
 	fail := func(format string, args ...any) {
 		if j.Met {
 			j.Met, j.Observed = false, fmt.Sprintf(format, args...)+": "+j.Observed
 		}
 	}
-	if least := time.Duration(with["minimum"] * float64(time.Second)); s.min < least {
+	if s.min < least {
 		fail("the shortest pause is below %s", least)
 	}
 	strict, given := with["jitter"]

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -43,8 +44,19 @@ func TestJudgeBackoff(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := device.Evidence{Events: absences(c.pauses...)}
-			if s := measure(pauses(e.Events)); s.form != c.form || len(s.pauses) != len(c.pauses) {
+			if s := measure(e.Events); s.form != c.form || len(s.pauses) != len(c.pauses) {
 				t.Errorf("form %s of %v, deviation %.3f", s.form, s.pauses, s.variation)
+			}
+			plot := measure(e.Events).series(500 * time.Millisecond)
+			if len(plot) != 1 || len(plot[0].Points) != len(c.pauses) {
+				t.Fatalf("the plot is %+v", plot)
+			}
+			at := 0.0
+			for i, p := range plot[0].Points {
+				if at += c.pauses[i]; math.Abs(p.Y-c.pauses[i]) > 0.001 || math.Abs(p.X-at) > 0.001 || *p.Low < 0.5 || *p.Low > *p.High {
+					t.Errorf("point %d is %+v: %v … %v, the attempt came after %v", i, p, *p.Low, *p.High, at)
+				}
+				at++ // that long each connection lasts
 			}
 			if j := judgeBackoff(e, map[string]float64{"minimum": 0.5}); j.Met != c.jitter {
 				t.Errorf("with jitter: %v: %s", j.Met, j.Observed)
@@ -53,6 +65,14 @@ func TestJudgeBackoff(t *testing.T) {
 				t.Errorf("without: %v: %s", j.Met, j.Observed)
 			}
 		})
+	}
+	for _, c := range []struct {
+		pauses []float64
+		want   string
+	}{{[]float64{1, 2, 4, 8, 8}, "8.00 s"}, {[]float64{1, 2, 4, 8, 16}, "not reached"}, {[]float64{3}, "not reached"}} {
+		if got := measure(absences(c.pauses...)).cap(); got != c.want {
+			t.Errorf("the cap of %v is %s, want %s", c.pauses, got, c.want)
+		}
 	}
 	if j := judgeBackoff(device.Evidence{Events: absences(1, 2)}, nil); j.Undecided == "" {
 		t.Error("two pauses are said to tell a course")
