@@ -21,7 +21,6 @@ const (
 	willExpiryFromConnect      defect = "will-expiry-from-connect"
 	willFiresTwice             defect = "will-fires-twice"
 	willNotReplaced            defect = "will-not-replaced"
-	willLostOnCleanStart       defect = "will-lost-on-clean-start"
 	takeoverWithoutWill        defect = "takeover-without-will"
 	takeoverWillTwice          defect = "takeover-will-twice"
 	keepAliveNever             defect = "keep-alive-never"
@@ -75,8 +74,6 @@ var willDefects = []defectRow{
 		"A will that has been published stays in the session and is published again."},
 	{willNotReplaced, "v5:MQTT-3.1.2-7 v311:MQTT-3.1.2-8",
 		"A resumed session keeps the will of its first CONNECT."},
-	{willLostOnCleanStart, "v5:MQTT-3.1.2-8 v5:U5-047",
-		"A delayed will is lost when its session ends by Clean Start 1."},
 	{takeoverWithoutWill, "v5:U5-047 v5:MQTT-3.1.2-8 v311:MQTT-3.1.2-8",
 		"The will is not published when its client takes over its own connection."},
 	{takeoverWillTwice, "v5:MQTT-3.1.2-10 v311:MQTT-3.1.2-10",

@@ -102,7 +102,7 @@ func (b *Broker) openSession(id string, clean bool) (s *session, resumed bool) {
 		return old, true // v5:MQTT-3.1.2-5, v311:MQTT-3.1.2-4
 	}
 	kept := old.remains()
-	if b.defect(willLostOnCleanStart) { // v5:MQTT-3.1.2-8, v5:U5-047
+	if b.tolerates(delayedWillDropped) {
 		old.will = nil
 	}
 	if b.defect(cleanStartHidesSession) { // v5:MQTT-3.1.2-4, v311:MQTT-3.1.2-6
