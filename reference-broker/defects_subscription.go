@@ -35,6 +35,7 @@ const (
 	unsubscribeExpandsWildcards    defect = "unsubscribe-expands-wildcards"
 	unsubscribeDropsInflight       defect = "unsubscribe-drops-inflight"
 	sharedGoesToAll                defect = "shared-goes-to-all"
+	sharedCountsTwice              defect = "shared-counts-twice"
 	shareNameIgnored               defect = "share-name-ignored"
 	sharedQoSIgnored               defect = "shared-qos-ignored"
 	sharedQoS2MovesOn              defect = "shared-qos-2-moves-on"
@@ -95,7 +96,7 @@ var subscriptionDefects = []defectRow{
 		"Where subscriptions overlap, only one Subscription Identifier is sent."},
 	{subscriptionIDMissing, "v5:MQTT-3.3.4-3",
 		"Subscription Identifiers are not sent."},
-	{subscriptionIDInvented, "v5:MQTT-3.3.4-3",
+	{subscriptionIDInvented, "v5:U5-056",
 		"A Subscription Identifier is sent that no subscription has."},
 	{noLocalIgnored, "v5:MQTT-3.8.3-3",
 		"No Local has no effect."},
@@ -103,7 +104,7 @@ var subscriptionDefects = []defectRow{
 		"A second SUBSCRIBE with the same filter adds a subscription instead of replacing the first."},
 	{resubscribeDropsQueued, "v5:MQTT-3.8.4-4 v311:MQTT-3.8.4-3",
 		"A second SUBSCRIBE with the same filter drops what waits for the first."},
-	{sameFilterKeepsOld, "v5:MQTT-3.8.4-3 v311:MQTT-3.8.4-3",
+	{sameFilterKeepsOld, "v5:MQTT-3.8.4-3 v5:U5-057 v311:MQTT-3.8.4-3",
 		"A second SUBSCRIBE with the same filter leaves the first subscription's options in force."},
 	{refusedFilterSubscribed, "v5:MQTT-3.8.4-7 v311:MQTT-3.8.4-5 v5:MQTT-3.3.2-3 v311:MQTT-3.3.2-3",
 		"A filter that SUBACK refuses is subscribed to all the same."},
@@ -137,6 +138,8 @@ var subscriptionDefects = []defectRow{
 		"UNSUBSCRIBE drops deliveries that have been started."},
 	{sharedGoesToAll, "v5:U5-035",
 		"All members of a share group get each message."},
+	{sharedCountsTwice, "v5:U5-068",
+		"Who subscribes twice to a Shared Subscription is a member until the second UNSUBSCRIBE."},
 	{shareNameIgnored, "v5:U5-036",
 		"The same filter under different ShareNames is one group."},
 	{sharedQoSIgnored, "v5:MQTT-4.8.2-3 v5:MQTT-3.8.4-8",
@@ -193,9 +196,9 @@ var subscriptionDefects = []defectRow{
 		"Retained messages have no Subscription Identifier."},
 	{retainedPropertiesDropped, "v5:MQTT-3.3.2-17 v5:MQTT-3.3.2-4 v5:MQTT-3.3.2-15 v5:MQTT-3.3.2-16 v5:MQTT-3.3.2-20",
 		"Retained messages have lost their properties."},
-	{retainedDiesWithSession, "v5:MQTT-3.3.1-5 v311:MQTT-3.1.2-7",
+	{retainedDiesWithSession, "v5:U5-053 v311:MQTT-3.1.2-7",
 		"A retained message ends with the session of its publisher."},
-	{retainedExpiryIgnored, "v5:MQTT-3.3.2-5",
+	{retainedExpiryIgnored, "v5:U5-052 v5:MQTT-3.3.2-5",
 		"Retained messages are sent although they have expired."},
 	{retainedExpiryNotDecremented, "v5:MQTT-3.3.2-6",
 		"Retained messages have their Message Expiry Interval as it came."},

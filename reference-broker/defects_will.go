@@ -68,7 +68,7 @@ var willDefects = []defectRow{
 		"The Will Delay Interval goes on after the end of the session."},
 	{willDelayOutlivesResume, "v5:MQTT-3.1.3-9",
 		"The will is published after its delay although the client has come back."},
-	{willExpiryFromConnect, "v5:MQTT-3.3.2-6",
+	{willExpiryFromConnect, "v5:U5-054",
 		"The will's Message Expiry Interval counts from CONNECT."},
 	{willFiresTwice, "v5:MQTT-3.1.2-10 v311:MQTT-3.1.2-10",
 		"A will that has been published stays in the session and is published again."},

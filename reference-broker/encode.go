@@ -35,7 +35,7 @@ func (c *conn) publishPacket(d *delivery) wire.Publish {
 	for _, id := range d.ids {
 		p.Properties = append(p.Properties, wire.SubscriptionIdentifier(id)) // v5:MQTT-3.3.4-3, v5:MQTT-3.3.4-4
 	}
-	if b.defect(subscriptionIDInvented) && len(d.ids) == 0 { // v5:MQTT-3.3.4-3
+	if b.defect(subscriptionIDInvented) && len(d.ids) == 0 { // v5:U5-056
 		p.Properties = append(p.Properties, wire.SubscriptionIdentifier(77))
 	}
 	if b.defect(propertyRepeated) { // v5:U5-022

@@ -254,7 +254,7 @@ func (b *Broker) endSession(s *session) {
 	for _, sub := range s.subscriptions {
 		b.subscriptions.remove(sub)
 	}
-	if b.defect(retainedDiesWithSession) { // v5:MQTT-3.3.1-5, v311:MQTT-3.1.2-7
+	if b.defect(retainedDiesWithSession) { // v5:U5-053, v311:MQTT-3.1.2-7
 		b.forgetRetainedOf(s.id)
 	}
 	b.publishWill(s)

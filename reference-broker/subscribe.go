@@ -20,7 +20,8 @@ type subscription struct {
 	retainHandling    wire.RetainHandling
 	id                uint32 // Subscription Identifier, 0 for none
 	asked             wire.QoS
-	surplus           int // copies that only a defect sends
+	surplus           int  // copies that only a defect sends
+	twice             bool // a Shared Subscription that was asked for again; nothing but a defect looks at it
 }
 
 // subscribe handles a SUBSCRIBE. The caller holds the lock, as with all methods here.
@@ -117,6 +118,7 @@ func (c *conn) subscribeTo(r wire.Subscription, id uint32) (wire.ReasonCode, fun
 		sub.qos = min(sub.qos, wire.QoS1)
 	}
 	old := s.subscriptions[r.Filter]
+	sub.twice = old != nil && sub.shared
 	if b.defect(sameFilterMakesTwo) && old != nil { // v5:MQTT-3.8.4-3, v311:MQTT-3.8.4-3
 		sub.surplus = old.surplus + 1
 	}
@@ -130,7 +132,7 @@ func (c *conn) subscribeTo(r wire.Subscription, id uint32) (wire.ReasonCode, fun
 	if old != nil && b.defect(resubscribeDropsQueued) { // v5:MQTT-3.8.4-4, v311:MQTT-3.8.4-3
 		s.dropQueued(sub.topicFilter)
 	}
-	if old == nil || !b.defect(sameFilterKeepsOld) { // v5:MQTT-3.8.4-3, v311:MQTT-3.8.4-3
+	if old == nil || !b.defect(sameFilterKeepsOld) { // v5:MQTT-3.8.4-3, v5:U5-057, v311:MQTT-3.8.4-3
 		s.setSubscription(sub)
 	}
 	return wire.ReasonCode(sub.qos), func() { // v5:MQTT-3.8.4-7, v311:MQTT-3.8.4-5
@@ -201,6 +203,10 @@ func (c *conn) unsubscribe(p wire.Unsubscribe) {
 			code = wire.Success
 			removed++
 			if b.defect(unsubscribeIgnored) { // v5:MQTT-3.10.4-2, v311:MQTT-3.10.4-2
+				continue
+			}
+			if sub.twice && b.defect(sharedCountsTwice) { // v5:U5-068
+				sub.twice = false
 				continue
 			}
 			delete(s.subscriptions, name)

@@ -237,6 +237,16 @@ var shareBehaviours = []behaviour{
 		equal(w, "group h", len(heard(members[2])), 4)
 		equal(w, "no group", len(heard(members[3])), 4)
 	}},
+	{"ends a membership that was asked for twice by one UNSUBSCRIBE", only5, Config{}, func(w *world, v wire.Version) {
+		c := w.connect(v, clean("a"))
+		for range 2 {
+			c.subscribe("$share/g/s", wire.QoS1)
+		}
+		c.send(wire.Unsubscribe{PacketID: 9, Filters: []string{"$share/g/s"}})
+		next[wire.Unsuback](c)
+		w.connect(v, clean("writer")).publish("s", "x", wire.QoS1)
+		c.nothing(time.Second)
+	}},
 	{"delivers at the member's granted QoS", only5, Config{}, func(w *world, v wire.Version) {
 		c := w.connect(v, clean("a"))
 		c.subscribe("$share/g/s", wire.QoS1)

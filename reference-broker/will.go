@@ -96,7 +96,7 @@ func (b *Broker) willMessage(w *will, publisher string) *message {
 		p.Payload = nil
 	}
 	received := time.Now()
-	if b.defect(willExpiryFromConnect) { // v5:MQTT-3.3.2-6
+	if b.defect(willExpiryFromConnect) { // v5:U5-054
 		received = w.connectedAt
 	}
 	m := b.newMessage(p, publisher, received)

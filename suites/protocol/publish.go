@@ -58,7 +58,7 @@ var Publishing = Section("PUBLISH",
 			Must(ctx, "MQTT-3.3.2-18", "the User Properties are in their order", user, Equal(sent.All(wire.PropUserProperty)))
 		}),
 
-	Spec("PB-WILL-EXPIRY", "publishes a Will with the whole of its Message Expiry Interval, however long the link lasted", V5("MQTT-3.3.2-6"),
+	Spec("PB-WILL-EXPIRY", "publishes a Will with the whole of its Message Expiry Interval, however long the link lasted", V5("U5-054"),
 		func(ctx context.Context) {
 			topic, me := Topic(ctx, "a"), Clean(ctx, "me")
 			w := listener(ctx, "witness", topic, topic)
@@ -68,7 +68,7 @@ var Publishing = Section("PUBLISH",
 			c.Drop(ctx)
 			p := w.Receive(ctx)
 			Step(ctx, "the Will is published", string(p.Payload), Equal("gone"))
-			Must(ctx, "MQTT-3.3.2-6", "the Message Expiry Interval of 100 s has lost nothing to the 3 s of the link, but for rounding",
+			Must(ctx, "U5-054", "the Message Expiry Interval of 100 s has lost nothing to the 3 s of the link, but for rounding",
 				p.Properties.Int(wire.PropMessageExpiryInterval, 0), BeNumerically(">=", 99))
 		}, Waits(3*second)),
 

@@ -29,16 +29,29 @@ var Shared = Section("Shared Subscriptions",
 			Must(ctx, "U5-035", "the members together get each message once", Payloads(g.receive(ctx, len(all))), ConsistOf(all))
 		}, Needs(SharedSubscriptions)),
 
-	Spec("SH-NAMES", "treats the same filter under another ShareName, and without one, as another subscription", V5("U5-036"),
+	Spec("SH-NAMES", "treats the same filter under another ShareName, and without one, as another subscription", V5("U5-036", "U5-069"),
 		func(ctx context.Context) {
 			topic := Topic(ctx, "a")
 			one := members(ctx, "one", topic, share(ctx, "one", topic), q1, 1)
 			two := members(ctx, "two", topic, share(ctx, "two", topic), q1, 1)
 			three := members(ctx, "three", topic, topic, q1, 1)
 			all := publishMany(ctx, topic, 4, q1)
-			for i, g := range []*group{one, two, three} {
+			for i, g := range []*group{one, two} {
 				Must(ctx, "U5-036", fmt.Sprintf("group %d gets all messages", i+1), Payloads(g.receive(ctx, len(all))), ConsistOf(all))
 			}
+			Must(ctx, "U5-069", "who has subscribed without a ShareName gets all messages", Payloads(three.receive(ctx, len(all))), ConsistOf(all))
+		}, Needs(SharedSubscriptions)),
+
+	Spec("SH-AGAIN", "does not count a member twice that subscribes twice: its first UNSUBSCRIBE ends it", V5("U5-068"),
+		func(ctx context.Context) {
+			topic := Topic(ctx, "a")
+			filter := share(ctx, "group", topic)
+			left := members(ctx, "left", topic, filter, q1, 1)
+			gone := members(ctx, "gone", topic, filter, q1, 1)
+			gone.clients[0].Subscribe(ctx, filter, q1)
+			gone.clients[0].Unsubscribe(ctx, filter)
+			all := publishMany(ctx, topic, 6, q1)
+			Must(ctx, "U5-068", "the member that is left gets all messages", Payloads(left.receive(ctx, len(all))), ConsistOf(all))
 		}, Needs(SharedSubscriptions)),
 
 	Spec("SH-QOS", "delivers to a member at the QoS that it was granted at most", V5("MQTT-4.8.2-3"),

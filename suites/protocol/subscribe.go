@@ -67,7 +67,29 @@ var Subscribing = Section("SUBSCRIBE",
 		}, Needs(SharedSubscriptions)),
 
 	Spec("SB-ID", "sends Subscription Identifiers of the subscriptions that match, and no others",
-		V5("MQTT-3.3.4-3", "MQTT-3.3.4-4", "MQTT-3.3.4-5"), subscriptionIDs, Needs(SubscriptionIdentifiers, WildcardSubscriptions)),
+		V5("MQTT-3.3.4-3", "MQTT-3.3.4-4", "MQTT-3.3.4-5", "U5-056"), subscriptionIDs, Needs(SubscriptionIdentifiers, WildcardSubscriptions)),
+
+	Spec("SB-ID-AGAIN", "replaces the Subscription Identifier when a filter is subscribed to again, also by none", V5("U5-057"),
+		func(ctx context.Context) {
+			p, c, topic := Connect(ctx, Clean(ctx, "pub")), Connect(ctx, Clean(ctx, "sub")), Topic(ctx, "a")
+			for i, id := range []uint32{1, 2, 0, 3} {
+				if id > 0 {
+					c.Subscribe(ctx, topic, q1, Identified(id))
+				} else {
+					c.Subscribe(ctx, topic, q1)
+				}
+				payload := fmt.Sprint("message ", i)
+				p.Publish(ctx, topic, payload, q1)
+				m := c.Receive(ctx)
+				Step(ctx, "the message comes", string(m.Payload), Equal(payload))
+				var want wire.Properties
+				if id > 0 {
+					want = wire.Properties{wire.SubscriptionIdentifier(id)}
+				}
+				Must(ctx, "U5-057", fmt.Sprintf("SUBSCRIBE number %d decides on the Subscription Identifier", i+1),
+					m.Properties.All(wire.PropSubscriptionIdentifier), Equal(want))
+			}
+		}, Needs(SubscriptionIdentifiers)),
 )
 
 // Unsubscribing holds the specs of UNSUBSCRIBE and UNSUBACK.
@@ -225,8 +247,8 @@ func subscriptionIDs(ctx context.Context) {
 		}
 		return copies
 	}
-	Must(ctx, "MQTT-3.3.4-3", "a message for a subscription without identifier has none", ids("none"), Equal([][]uint32{nil}))
-	Must(ctx, "MQTT-3.3.4-3", "a message has the identifier of its subscription", ids("t/a/b"), Equal([][]uint32{{wire.MaxVarint}}))
+	Must(ctx, "U5-056", "a message for a subscription without identifier has none", ids("none"), Equal([][]uint32{nil}))
+	Must(ctx, "MQTT-3.3.4-3 U5-056", "a message has the identifier of its subscription, and no other", ids("t/a/b"), Equal([][]uint32{{wire.MaxVarint}}))
 	copies := ids("t/a")
 	if len(copies) == 1 {
 		Record(ctx, "copies of a message for overlapping subscriptions", "one")

@@ -231,7 +231,7 @@ var Delivery = Section("Delivery guarantees under faults",
 			r.finished(ctx, "MQTT-4.4.0-2")
 		}),
 
-	Spec("DG-23-2", "does not go on with a QoS 2 message that the client refused", V5("MQTT-4.4.0-2", "MQTT-4.3.3-4"),
+	Spec("DG-23-2", "does not go on with a QoS 2 message that the client refused", V5("MQTT-4.4.0-2", "MQTT-4.3.3-4", "U5-070"),
 		func(ctx context.Context) {
 			r := receivingAt(ctx, q2, 10)
 			r.get(ctx)
@@ -240,13 +240,12 @@ var Delivery = Section("Delivery guarantees under faults",
 			_, o := Try[wire.Pubrel](ctx, r.Client, Timings(ctx).Quiet)
 			Must(ctx, "MQTT-4.3.3-4", "a PUBREC that refuses is not answered by PUBREL", o, Equal(Silent))
 			r.finished(ctx, "MQTT-4.4.0-2")
-			// section 4.9 says so, but no statement of it is numbered
 			one := receiving(ctx, q2)
 			one.get(ctx)
 			one.Send(ctx, wire.Pubrec{PacketID: one.got.PacketID, ReasonCode: wire.ImplementationSpecificError})
 			one.publish(ctx, "next")
 			_, o = one.TryPublish(ctx, Timings(ctx).Reply)
-			Should(ctx, "", "a PUBREC that refuses makes room in the Receive Maximum", o, Equal(Arrived))
+			Should(ctx, "U5-070", "a PUBREC that refuses makes room in the Receive Maximum", o, Equal(Arrived))
 		}, Needs(QoS2)),
 
 	Spec("DG-24", "does not send a message again on a link that holds", V5("MQTT-4.4.0-1"),

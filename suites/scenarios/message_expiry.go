@@ -124,7 +124,7 @@ var MessageExpiry = Section("Message expiry",
 			m.demand(ctx, "the message that was retained for 4 s", p, asked)
 		}, Waits(4*second), Needs(RetainedMessages)),
 
-	Spec("ME-11", "discards a retained message when its Message Expiry Interval has passed", V5("MQTT-3.3.2-5"),
+	Spec("ME-11", "discards a retained message when its Message Expiry Interval has passed", V5("MQTT-3.3.2-5", "U5-052"),
 		func(ctx context.Context) {
 			topic := Topic(ctx, "a")
 			keep(ctx, topic+"/kept", "does not expire", q1)
@@ -135,12 +135,12 @@ var MessageExpiry = Section("Message expiry",
 			Wait(ctx, 5*second)
 			exact := lateSubscriber(ctx, "exact")
 			exact.Subscribe(ctx, topic, q1)
-			Must(ctx, "MQTT-3.3.2-5", "a retained message of 3 s is gone 5 s later for a filter equal to its topic",
+			Must(ctx, "MQTT-3.3.2-5 U5-052", "a retained message of 3 s is gone 5 s later for a filter equal to its topic",
 				Payloads(exact.rest(ctx, topic)), BeEmpty())
 			wildcard := lateSubscriber(ctx, "wildcard")
 			wildcard.Subscribe(ctx, topic+"/#", q1)
 			Step(ctx, "the other retained message is there", string(wildcard.Receive(ctx).Payload), Equal("does not expire"))
-			Must(ctx, "MQTT-3.3.2-5", "a retained message of 3 s is gone 5 s later for a filter with a wildcard",
+			Must(ctx, "MQTT-3.3.2-5 U5-052", "a retained message of 3 s is gone 5 s later for a filter with a wildcard",
 				Payloads(wildcard.rest(ctx, topic)), Not(ContainElement("expired")))
 		}, Waits(5*second), Needs(RetainedMessages, WildcardSubscriptions)),
 

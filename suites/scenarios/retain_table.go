@@ -25,7 +25,7 @@ var (
 	plainUnkept = Twin("MQTT-3.3.1-8", "MQTT-3.3.1-12") // one with RETAIN 0 changes nothing
 	lowerQoS    = Twin("MQTT-3.8.4-8", "MQTT-3.8.4-6")  // the lower of two QoS counts
 	matching    = Twin("U5-050", "U3-007")              // filters match as their wildcards say
-	survives    = Twin("MQTT-3.3.1-5", "MQTT-3.1.2-7")  // the session of the publisher may end
+	survives    = Twin("U5-053", "MQTT-3.1.2-7")        // the session of the publisher may end
 )
 
 // Claims that several specs have in common.
@@ -35,7 +35,7 @@ var (
 	matchingClaims = Both(V5("MQTT-3.3.1-9", "U5-050"), V311("MQTT-3.3.1-6", "U3-007"))
 	dollarClaims   = Both(V5("MQTT-4.7.2-1"), V311("MQTT-4.7.2-1"))
 	overlapClaims  = Both(V5("MQTT-3.3.1-9", "MQTT-3.8.4-8"), V311("MQTT-3.3.1-6", "MQTT-3.8.4-6"))
-	survivalClaims = Both(V5("MQTT-3.3.1-5"), V311("MQTT-3.1.2-7"))
+	survivalClaims = Both(V5("U5-053"), V311("MQTT-3.1.2-7"))
 )
 
 // keep publishes a message with RETAIN 1 from a client of its own, which leaves when the target has read it.

@@ -97,7 +97,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			w.oneWill(ctx, "U5-032")
 		}),
 
-	Spec("UD-04-WD", "waits for the Will Delay Interval after DISCONNECT with Will Message", V5("U5-032"),
+	Spec("UD-04-WD", "waits for the Will Delay Interval after DISCONNECT with Will Message", V5("U5-032", "U5-055"),
 		func(ctx context.Context) {
 			timedWills(ctx, "U5-032", 2, 60, 2*second, func(c *Client) {
 				c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage })
@@ -184,15 +184,15 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 		willQoS, Needs(QoS2)),
 
 	Spec("UD-09", "publishes the Will with all the properties it was given, and in their order",
-		V5("MQTT-3.1.3-10", "MQTT-3.3.2-4", "MQTT-3.3.2-6", "MQTT-3.3.2-15", "MQTT-3.3.2-16", "MQTT-3.3.2-17", "MQTT-3.3.2-18", "MQTT-3.3.2-20"),
+		V5("MQTT-3.1.3-10", "U5-054", "MQTT-3.3.2-4", "MQTT-3.3.2-15", "MQTT-3.3.2-16", "MQTT-3.3.2-17", "MQTT-3.3.2-18", "MQTT-3.3.2-20"),
 		willProperties),
 
-	Spec("UD-10", "publishes the Will when its Will Delay Interval is over", V5("MQTT-3.1.2-8"),
+	Spec("UD-10", "publishes the Will when its Will Delay Interval is over", V5("MQTT-3.1.2-8", "U5-055"),
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8", 3, 60, 3*second, func(c *Client) { c.Drop(ctx) })
 		}, Waits(7*second)),
 
-	Spec("UD-11", "publishes the Will when the session ends before the Will Delay Interval", V5("MQTT-3.1.2-8"),
+	Spec("UD-11", "publishes the Will when the session ends before the Will Delay Interval", V5("MQTT-3.1.2-8", "U5-055"),
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8", 60, 3, 3*second, func(c *Client) { c.Drop(ctx) })
 		}, Waits(7*second)),
@@ -254,7 +254,7 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			w.oneWill(ctx, published) // 3.1.1 knows no exception but DISCONNECT
 		}),
 
-	Spec("UD-17", "publishes the Will when a session ends that DISCONNECT with Will Message made shorter", V5("MQTT-3.1.2-8", "U5-046"),
+	Spec("UD-17", "publishes the Will when a session ends that DISCONNECT with Will Message made shorter", V5("MQTT-3.1.2-8", "U5-046", "U5-055"),
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8 U5-046", 60, 300, 1*second, func(c *Client) {
 				c.Disconnect(ctx, func(d *wire.Disconnect) { d.ReasonCode = wire.DisconnectWithWillMessage }, expiry(1))

@@ -99,7 +99,7 @@ func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Dur
 		after := at.Sub(left[i])
 		// The standard counts in seconds. A target that does so too is early by a part of one, now more and now less.
 		MustBetween(ctx, id, "the Will comes", after, d-1*second, d+grace+Timings(ctx).Slack)
-		ShouldBetween(ctx, "", "the Will is punctual", after, d-early, d+grace)
+		ShouldBetween(ctx, "U5-055", "the Will is punctual", after, d-early, d+grace)
 	}
 	Must(ctx, id, "no Will comes twice", w.untilSentinel(ctx), BeEmpty())
 }
@@ -197,7 +197,7 @@ func willProperties(ctx context.Context) {
 		Must(ctx, one.statement, fmt.Sprintf("the Will has its %v", one.id), got.All(one.id), Equal(wire.Properties{want}))
 	}
 	least := 59 - uint32(time.Since(dropped)/time.Second)
-	Must(ctx, "MQTT-3.3.2-6", "the Will has its Message Expiry Interval, just begun",
+	Must(ctx, "U5-054", "the Will has its Message Expiry Interval, just begun",
 		got.Int(wire.PropMessageExpiryInterval, 0), And(BeNumerically(">=", least), BeNumerically("<=", 60)))
 	Must(ctx, "MQTT-3.3.2-17", "the Will has all its User Properties", pairsOf(got, pairs), ConsistOf(pairs))
 	Must(ctx, "MQTT-3.3.2-18", "a message's User Properties keep their order", pairsOf(got, pairs), Equal(pairs))
