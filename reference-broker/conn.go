@@ -160,7 +160,14 @@ func (c *conn) received(bytes []byte) {
 	}
 	if v != nil && !(p != nil && c.b.overlooks(v)) {
 		if !c.b.defect(noCloseAfterMalformed) {
-			c.fail(v.Code, v.Error()) // v5:MQTT-4.13.1-1, v311:MQTT-4.8.0-1, v311:MQTT-2.2.2-2
+			c.fail(v.Code, v.Error())        // v5:MQTT-4.13.1-1, v311:MQTT-4.8.0-1, v311:MQTT-2.2.2-2
+			if c.b.defect(errorEndsOthers) { // v5:U5-072
+				for _, s := range c.b.sessions {
+					if s.conn != nil {
+						s.conn.fail(v.Code, v.Error())
+					}
+				}
+			}
 		}
 		return
 	}

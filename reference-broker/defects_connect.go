@@ -34,6 +34,7 @@ const (
 	disconnectWithSessionExpiry   defect = "disconnect-with-session-expiry"
 	disconnectTo311               defect = "disconnect-to-311"
 	packetAfterDisconnect         defect = "packet-after-disconnect"
+	errorEndsOthers               defect = "error-ends-others"
 	noCloseAfterMalformed         defect = "no-close-after-malformed"
 )
 
@@ -102,6 +103,8 @@ var connectDefects = []defectRow{
 		"A client of 3.1.1 is sent DISCONNECT, a packet that only clients send there."},
 	{packetAfterDisconnect, "v5:MQTT-3.14.4-1",
 		"A PINGRESP follows DISCONNECT."},
+	{errorEndsOthers, "v5:U5-072",
+		"A malformed packet of one client ends the connections of all."},
 	{noCloseAfterMalformed, "v5:MQTT-4.13.1-1 v311:MQTT-4.8.0-1 v311:MQTT-2.2.2-2",
 		"Malformed packets are passed over, and the connection stays open."},
 }

@@ -38,7 +38,7 @@ const (
 var willDefects = []defectRow{
 	{willNeverPublished, "v5:MQTT-3.1.2-8 v311:MQTT-3.1.2-8",
 		"Wills are not published."},
-	{willOnNormalDisconnect, "v5:MQTT-3.14.4-3 v5:MQTT-3.1.2-10 v311:MQTT-3.14.4-3 v311:MQTT-3.1.2-10",
+	{willOnNormalDisconnect, "v5:MQTT-3.14.4-3 v5:MQTT-3.1.2-10 v5:U5-031 v311:MQTT-3.14.4-3 v311:MQTT-3.1.2-10",
 		"The will is published after DISCONNECT 0x00 too."},
 	{willNotOn0x04, "v5:U5-032 v5:MQTT-3.1.2-8",
 		"The will is not published after DISCONNECT 0x04."},

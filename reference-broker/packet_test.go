@@ -131,6 +131,13 @@ func willProperties(v wire.Version) string {
 }
 
 var packetBehaviours = []behaviour{
+	{"ends only the connection that a malformed packet came on", both, Config{}, func(w *world, v wire.Version) {
+		other, c := w.connect(v, clean("other")), w.connect(v, clean("a"))
+		c.sendBytes([]byte{0x00, 0})
+		c.closed(time.Second)
+		other.send(wire.Pingreq{})
+		next[wire.Pingresp](other)
+	}},
 	{"closes at malformed packets", both, Config{}, func(w *world, v wire.Version) {
 		for name, p := range malformed(v) {
 			c := w.connect(v, clean("a"))

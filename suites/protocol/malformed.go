@@ -69,17 +69,24 @@ var Malformed = Section("Malformed packets",
 		}),
 
 	Spec("MP-TYPE", "closes the link when a packet comes that no client sends",
-		Both(V5("MQTT-4.13.1-1"), V311("MQTT-4.8.0-1")),
+		Both(V5("MQTT-4.13.1-1", "U5-029", "U5-039", "U5-072"), V311("MQTT-4.8.0-1")),
 		func(ctx context.Context) {
 			error := Twin("MQTT-4.13.1-1", "MQTT-4.8.0-1")
+			bystander := Connect(ctx, Clean(ctx, "bystander"))
 			offences := []offence{
 				{error, "packet type 0", wire.Raw{0x00, 0}, false},
 				{error, "CONNACK", wire.Connack{}, false},
 				{error, "SUBACK", wire.Suback{PacketID: 7, ReasonCodes: []wire.ReasonCode{0}}, false},
 				{error, "UNSUBACK", wire.Unsuback{PacketID: 7, ReasonCodes: []wire.ReasonCode{0}}, false},
+				{Twin("MQTT-4.13.1-1 U5-029", "MQTT-4.8.0-1"), "PINGRESP", wire.Pingresp{}, false},
 				{error, "packet type 15", wire.Auth{}, false}, // AUTH in 5.0: no method has been agreed on
 			}
 			punished(ctx, []wire.Packet{wire.Pingreq{}}, offences)
+			if Version(ctx) == wire.V5 {
+				Must(ctx, "U5-072", "a client that broke no rule stays connected", bystander.Alive(ctx), BeTrue())
+				r := offence{packet: wire.Connack{}}.commit(ctx, len(offences))
+				Should(ctx, "U5-039", "DISCONNECT tells the client why before its Network Connection is closed", r.told, BeTrue())
+			}
 		}),
 
 	Spec("MP-DIALECT", "says nothing to a client of 3.1.1 whose link it closes, since DISCONNECT comes only from clients there",

@@ -36,7 +36,8 @@ func each(ctx context.Context, n int, f func(i int)) {
 type reaction struct {
 	passed   bool // nothing, or it even accepts it
 	answered bool // an offending CONNECT got a CONNACK
-	dialect  bool // a DISCONNECT came, which 3.1.1 does not have in this direction
+	told     bool // a DISCONNECT came
+	dialect  bool // one came in 3.1.1, which does not have it in this direction
 }
 
 // binding lists the statements of 5.0 that say themselves what a server does about a packet that breaks them. How closely
@@ -98,7 +99,8 @@ func (o offence) commit(ctx context.Context, number int) (r reaction) {
 	// that a refused client is disconnected is another statement
 	r.passed = end == Silent && !r.answered || r.answered && connack.ReasonCode == wire.Success
 	_, came = TryWhere(ctx, c, 0, func(p wire.Packet) bool { return p.Type() == wire.DISCONNECT })
-	r.dialect = came == Arrived && Version(ctx) == wire.V311
+	r.told = came == Arrived
+	r.dialect = r.told && Version(ctx) == wire.V311
 	return r
 }
 

@@ -75,12 +75,12 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 		}, Waits(3*second)),
 
 	Spec("UD-03", "does not publish the Will of a client that left with DISCONNECT",
-		Both(V5("MQTT-3.14.4-3", "MQTT-3.1.2-10"), V311("MQTT-3.14.4-3", "MQTT-3.1.2-10")),
+		Both(V5("MQTT-3.14.4-3", "MQTT-3.1.2-10", "U5-031"), V311("MQTT-3.14.4-3", "MQTT-3.1.2-10")),
 		func(ctx context.Context) {
 			// 5.0: neither at once nor when the delay or the session is over
 			w, c := withWill(ctx, will(ctx, 1, wire.WillDelayInterval(2)), 3)
-			c.Disconnect(ctx)
-			w.silent(ctx, Twin("MQTT-3.14.4-3", "MQTT-3.14.4-3"), "at once")
+			c.Disconnect(ctx) // of two bytes: no Reason Code, which means 0x00
+			w.silent(ctx, Twin("MQTT-3.14.4-3 U5-031", "MQTT-3.14.4-3"), "at once")
 			if Version(ctx) == wire.V5 {
 				Wait(ctx, 5*second)
 				w.silent(ctx, "MQTT-3.1.2-10", "after its delay and the end of the session")
