@@ -25,7 +25,7 @@ func TestClientGoesOnWithItsSession(t *testing.T) {
 	}{
 		{"3.1.1 goes on", wire.V311, false, goesOn, nil},
 		{"3.1.1 begins anew", wire.V311, false, beginsAnew, nil},
-		{"3.1.1 with Clean Session", wire.V311, true, goesOn, []string{"MQTT-4.3.2-1", "MQTT-4.3.3-1", "MQTT-2.3.1-6"}},
+		{"3.1.1 with Clean Session", wire.V311, true, goesOn, []string{"MQTT-4.3.2-1", "MQTT-4.3.3-1", "MQTT-2.3.1-6", "MQTT-3.1.2-6"}},
 		{"3.1.1 invents a PUBREL", wire.V311, false, func(s *script) { s.send(wire.Pubrel{PacketID: 9}) }, []string{"MQTT-4.3.3-1", "MQTT-2.3.1-6"}},
 		{"5.0 goes on", wire.V5, false, goesOn, append(both, "MQTT-3.2.2-5")},
 		{"5.0 begins anew", wire.V5, false, beginsAnew, nil},
