@@ -73,7 +73,7 @@ var connectDefects = []defectRow{
 		"An unknown Authentication Method is passed over, and the client is let in."},
 	{badCredentialsAccepted, "v5:MQTT-3.1.4-2",
 		"The password is not looked at."},
-	{noCloseAfterRefusal, "v5:MQTT-3.2.2-7 v5:MQTT-3.1.4-2 v311:MQTT-3.2.2-5",
+	{noCloseAfterRefusal, "v5:MQTT-3.2.2-7 v5:MQTT-3.1.4-2 v311:MQTT-3.2.2-5 v311:U3-008",
 		"The connection stays open after a CONNACK that refuses."},
 	{refusalEndsSession, "v5:MQTT-3.1.4-2 v5:MQTT-3.2.2-6 v311:MQTT-3.2.2-4",
 		"A CONNECT that is refused ends the session of its Client Identifier."},

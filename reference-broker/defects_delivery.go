@@ -177,7 +177,7 @@ var deliveryDefects = []defectRow{
 		"A client may exceed the server's Receive Maximum."},
 	{surplusDropped, "v5:U5-024",
 		"What a client sends above the server's Receive Maximum is dropped without a word."},
-	{packetSizeNotEnforced, "v5:MQTT-3.2.2-15",
+	{packetSizeNotEnforced, "v5:MQTT-3.2.2-15 v5:U5-060",
 		"Packets above the server's Maximum Packet Size are accepted."},
 	{qosAboveMaximumTolerated, "v5:U5-016",
 		"A PUBLISH above Maximum QoS is accepted."},

@@ -14,9 +14,9 @@ import (
 // on its default configuration if that wants a User Name.
 var Access = Section("User names and rights",
 	Spec("AU-REFUSED", "disconnects a client whose User Name and Password it does not accept",
-		Both(V5("MQTT-3.1.4-2"), V311("MQTT-3.2.2-5")),
+		Both(V5("MQTT-3.1.4-2"), V311("MQTT-3.2.2-5", "U3-008", "U3-010")),
 		func(ctx context.Context) {
-			id := Twin("MQTT-3.1.4-2", "MQTT-3.2.2-5")
+			id := Twin("MQTT-3.1.4-2", "MQTT-3.2.2-5 U3-008")
 			name, password := Credentials(ctx)
 			Connect(ctx, Clean(ctx, "known")).Ping(ctx)
 			wrong, unknown := password+"x", name+"-nobody"
@@ -40,6 +40,8 @@ var Access = Section("User names and rights",
 					Must(ctx, id, notAccepted, accepted, BeFalse())
 				} else if !Should(ctx, "", notAccepted, accepted, BeFalse()) {
 					return // no statement of 3.1.1 wants it, only that one who is refused is disconnected
+				} else {
+					Should(ctx, "U3-010", "CONNACK comes before the close", o, Equal(Arrived))
 				}
 				c.Closed(Owed(ctx, id))
 				if o == Arrived {

@@ -64,7 +64,7 @@ var ServerLimits = Section("Limits of the server",
 	Spec("SL-RECEIVE", "does not lose messages of a client that exceeds its Receive Maximum without a word", V5("U5-024"),
 		exceedReceiveMaximum, On(Narrow), Needs(QoS2)),
 
-	Spec("SL-SIZE", "closes the link when a packet is larger than its Maximum Packet Size", V5("MQTT-3.2.2-15"),
+	Spec("SL-SIZE", "closes the link when a packet is larger than its Maximum Packet Size", V5("MQTT-3.2.2-15", "U5-060"),
 		func(ctx context.Context) {
 			c := Connect(ctx, Clean(ctx, "look"))
 			most := c.Connack.Properties.Int(wire.PropMaximumPacketSize, 0)
@@ -79,8 +79,8 @@ var ServerLimits = Section("Limits of the server",
 				return p
 			}
 			punished(ctx, []wire.Packet{sized(most)}, []offence{
-				{"MQTT-3.2.2-15", fmt.Sprintf("a PUBLISH of %d bytes where %d are allowed", most+1, most), sized(most + 1), false},
-				{"MQTT-3.2.2-15", "a PUBLISH twice as large as allowed", sized(2 * most), false},
+				{"MQTT-3.2.2-15 U5-060", fmt.Sprintf("a PUBLISH of %d bytes where %d are allowed", most+1, most), sized(most + 1), false},
+				{"MQTT-3.2.2-15 U5-060", "a PUBLISH twice as large as allowed", sized(2 * most), false},
 			})
 		}, On(Narrow)),
 )
