@@ -79,8 +79,11 @@ func serverExamples() []example {
 		{ids: "MQTT-3.3.2-3", kept: subscribed("+", 0, publish(0, 0)), broken: subscribed("t/+", 0, publish(0, 0)), idle: func(s *script) { s.resumed("c").server(publish(0, 0)) }},
 		// before the SUBACK, from a Shared Subscription, and what was on its way at an UNSUBSCRIBE
 		{ids: "MQTT-3.3.2-3", kept: asked(subscribe(1, 0, "t"), publish(0, 0)), broken: asked(subscribe(1, 0, "t"), suback(1, 0x80), publish(0, 0))},
-		{ids: "MQTT-3.3.2-3", kept: subscribed("$share/g/t", 0, publish(0, 0)), broken: subscribed("$share/g/u", 0, publish(0, 0)),
+		{ids: "MQTT-3.3.2-3", kept: subscribed("$share/g/t", 0, publish(0, 0)), broken: subscribed("$share/g/t/u", 0, publish(0, 0)),
 			idle: subscribed("#", 0, publish(0, 0, topic("$SYS/x")))}, // another statement
+		// by a subscription that the server has assigned
+		{ids: "MQTT-3.3.2-3", kept: subscribed("t", 0, publish(0, 0)), broken: subscribed("t/u", 0, publish(0, 0)),
+			idle: subscribed("t", 0, publish(0, 0, topic("news/of the server")))},
 		{ids: "MQTT-3.3.2-3", kept: func(s *script) {
 			subscribed("t", 0)(s)
 			s.client(wire.Unsubscribe{PacketID: 2, Filters: []string{"t"}}).server(unsuback(2, 1), publish(0, 0))

@@ -24,6 +24,7 @@ type delivery struct {
 	qos     wire.QoS
 	matches bool     // a Topic Filter of the session matches
 	bound   wire.QoS // the highest QoS of those that match
+	ours    bool     // the topic begins with a level that clients of the trace have named
 	dollar  bool     // the topic begins with $, and a filter that begins with a wildcard would match it otherwise
 	filters []string
 }
@@ -31,12 +32,13 @@ type delivery struct {
 // deliveries makes a judge of a rule on single deliveries; see each.
 func deliveries(rule func(d delivery) (applies bool, breach string, args []any)) func(*History, *Judgement) {
 	return func(h *History, j *Judgement) {
-		bound := h.boundSet(j)
+		bound, ours := h.boundSet(j), h.firstLevels()
 		h.follow(func() follower {
 			return &subscriptions{filters: map[string]*grant{}, judge: func(c *Conn, r *Record, d delivery) {
 				if !bound[c] {
 					return
 				}
+				d.ours = ours[firstLevel(d.topic)]
 				switch applies, breach, args := rule(d); {
 				case breach != "":
 					j.broken(c, r.Seq, breach, args...)
@@ -48,7 +50,38 @@ func deliveries(rule func(d delivery) (applies bool, breach string, args []any))
 	}
 }
 
+// firstLevels returns the first levels of all topics and filters that clients wrote, but for wildcards.
+func (h *History) firstLevels() map[string]bool {
+	all := map[string]bool{}
+	for _, c := range h.Conns {
+		for _, r := range c.Records {
+			if r.Sender != wire.FromClient {
+				continue
+			}
+			for _, t := range textsOf(r.Packet) {
+				if t.topic {
+					all[firstLevel(t.value)] = true
+				}
+			}
+		}
+	}
+	delete(all, "+")
+	delete(all, "#")
+	return all
+}
+
+func firstLevel(topic string) string {
+	_, inner, _ := wire.SharedFilter(topic)
+	level, _, _ := strings.Cut(inner, "/")
+	return level
+}
+
+// matchesFilter leaves alone what no client of the trace has to do with: a server may assign subscriptions to a client
+// by itself (section 4.5), and the trace does not show them.
 func matchesFilter(d delivery) (bool, string, []any) {
+	if !d.matches && !d.ours {
+		return false, "", nil
+	}
 	if d.dollar && !d.matches {
 		return false, "", nil // that is another statement
 	}
