@@ -2,10 +2,8 @@ package device
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
@@ -201,65 +199,7 @@ func (c *Client) forget() error {
 	if err := c.each(func(n *conn) { n.abort("close") }); err != nil && !errors.Is(err, errOffline) {
 		return err
 	}
-	return c.bench.forget(c.ID)
-}
-
-// sendDirectly sends a packet past the broker.
-func (c *Client) sendDirectly(s Send) error {
-	n, err := c.onlineConn()
-	if err != nil {
-		return err
-	}
-	v := wire.Version(n.version.Load())
-	topic, err := c.expand(s.Topic)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	switch {
-	case s.Malformed != "":
-		w, _ := malformed(s.Malformed)
-		if w.only != 0 && w.only != v {
-			return lacking(fmt.Sprintf("MQTT %s has no %s", v, sentence(s.Malformed)))
-		}
-		c.disturbed = true
-		n.enqueue(output{bytes: w.bytes(v)})
-	case s.Hex != "":
-		b, err := hex.DecodeString(strings.ReplaceAll(s.Hex, " ", ""))
-		if err != nil {
-			return err
-		}
-		c.disturbed = true
-		n.enqueue(output{bytes: b})
-	default:
-		p := wire.Publish{Topic: topic, QoS: s.QoS, Dup: s.Dup, Payload: payload(s.Payload, s.Size, 0)}
-		alias := uint16(s.Alias)
-		if s.Alias < 0 {
-			alias = uint16(c.connect.Properties.Int(wire.PropTopicAliasMaximum, 0))
-			if alias == 0 {
-				return lacking("the device takes no Topic Alias")
-			}
-		}
-		if alias > 0 {
-			p.Properties = wire.Properties{wire.TopicAlias(alias)}
-		}
-		if s.Bare {
-			p.Topic = ""
-		}
-		if limit := c.connect.Properties.Int(wire.PropMaximumPacketSize, 0); limit > 0 && len(wire.Bytes(p, v)) > int(limit) {
-			return lacking(fmt.Sprintf("the device takes packets of at most %d bytes", limit))
-		}
-		if s.QoS > 0 {
-			if p.PacketID = s.ID; s.ID == 0 {
-				c.lastID = max(c.lastID+1, firstInjected) // it starts again after 65,535
-				p.PacketID = c.lastID
-			}
-			c.injected[p.PacketID] = true
-		}
-		n.enqueue(output{bytes: wire.Bytes(p, v)})
-	}
-	return nil
+	return c.bench.forget(c.sessionID())
 }
 
 // subscribed notes that a SUBACK is about to be sent. The caller holds mu.

@@ -12,16 +12,17 @@ import (
 
 // Event is something that the device did, or that happened to it on its way.
 type Event struct {
-	At      time.Time
-	Conn    int    // the Network Connection, counted from 1 for each device
-	Kind    string // "packet" or one of the events that [Match] names
-	Version wire.Version
-	Packet  wire.Packet     // of a packet; nil if it cannot be understood
-	Bad     *wire.Violation // of the packet's format
-	Size    int             // of the packet, in bytes
-	Topic   string          // of a PUBLISH, its Topic Alias resolved
-	Text    string          // how it closed; why TLS was refused; Session Present of an online event
-	Offers  []string        // the cipher suites in a handshake
+	At        time.Time
+	Conn      int    // the Network Connection, counted from 1 for each device
+	Kind      string // "packet" or one of the events that [Match] names
+	Version   wire.Version
+	Packet    wire.Packet     // of a packet; nil if it cannot be understood
+	Bad       *wire.Violation // of the packet's format
+	Size      int             // of the packet, in bytes
+	Topic     string          // of a PUBLISH, its Topic Alias resolved
+	Text      string          // how it closed; why TLS was refused; Session Present of an online event
+	WebSocket bool            // of an open or online event: MQTT is carried by a WebSocket
+	Offers    []string        // the cipher suites in a handshake
 }
 
 // The events beside packets.
@@ -36,22 +37,24 @@ const (
 	eventSubscribed = "subscribed" // a SUBACK has been sent
 	eventOffline    = "offline"    // a connection on which it had been accepted is over
 	eventSeen       = "seen"       // another client has got a message
+	eventText       = "text"       // over a WebSocket the device sends another frame than a binary one
 	eventPlain      = "plain"      // the device does not speak TLS where it should
 )
 
-var eventNames = []string{eventOpen, eventClose, eventOnline, eventHandshake, eventRejected, eventEnd, eventSubscribed, eventOffline, eventSeen, eventPlain}
+var eventNames = []string{eventOpen, eventClose, eventOnline, eventHandshake, eventRejected, eventEnd, eventSubscribed, eventOffline, eventSeen, eventPlain, eventText}
 
 // attributeNames are what conditions may speak of.
 var attributeNames = []string{
 	"id", "qos", "dup", "retain", "topic", "payload", "alias", "size", "code", "conn", "clean-start", "keep-alive", "will",
 	"client-id", "username", "password", "session-expiry", "session-present", "filters", "wildcards", "shared", "subscription-identifier", "version", "how", "tls",
-	"will-topic", "will-payload", "will-qos", "will-retain", "will-delay",
+	"expiry", "format", "authentication", "websocket", "subprotocol", "will-topic", "will-payload", "will-qos", "will-retain", "will-delay",
 }
 
 // Attribute returns what the event has under a name that conditions use, as text: of a packet id, qos, dup, retain,
 // topic, payload, alias, size, code, clean-start, keep-alive, will, client-id, username, password, session-expiry,
 // will-topic, will-payload, will-qos, will-retain, will-delay, filters, wildcards, shared, subscription-identifier and
-// version; of what was seen, what a PUBLISH has; of a close how; of a handshake tls, the kind of
+// authentication (an Authentication Method), expiry (a Message Expiry Interval), format (the Payload Format Indicator) and
+// version; of open and online websocket; of open subprotocol; of what was seen, what a PUBLISH has; of a close how; of a handshake tls, the kind of
 // certificate; of every event conn. It is false for what the event does not have.
 func (e Event) Attribute(name string) (string, bool) {
 	switch name {
@@ -63,6 +66,10 @@ func (e Event) Attribute(name string) (string, bool) {
 		return e.Text, e.Kind == eventClose || e.Kind == eventRejected
 	case "session-present":
 		return e.Text, e.Kind == eventOnline
+	case "websocket":
+		return strconv.FormatBool(e.WebSocket), e.Kind == eventOnline || e.Kind == eventOpen
+	case "subprotocol":
+		return e.Text, e.Kind == eventOpen && e.WebSocket
 	case "tls":
 		return e.Text, e.Kind == eventHandshake
 	case "id":
@@ -127,6 +134,8 @@ func connectAttribute(p wire.Connect, name string) (string, bool) {
 		return strconv.FormatBool(p.Password != nil), true
 	case "session-expiry":
 		return strconv.FormatUint(uint64(p.Properties.Int(wire.PropSessionExpiryInterval, 0)), 10), true
+	case "authentication":
+		return strconv.FormatBool(p.Properties.Has(wire.PropAuthenticationMethod)), true
 	case "version":
 		return p.ProtocolVersion.String(), true
 	}
@@ -166,6 +175,10 @@ func (e Event) publishAttribute(p wire.Publish, name string) (string, bool) {
 		return string(p.Payload), true
 	case "alias":
 		return strconv.FormatUint(uint64(p.Properties.Int(wire.PropTopicAlias, 0)), 10), true
+	case "expiry":
+		return strconv.FormatUint(uint64(p.Properties.Int(wire.PropMessageExpiryInterval, 0)), 10), p.Properties.Has(wire.PropMessageExpiryInterval)
+	case "format":
+		return strconv.FormatUint(uint64(p.Properties.Int(wire.PropPayloadFormatIndicator, 0)), 10), true
 	}
 	return "", false
 }
@@ -180,6 +193,8 @@ func (e Event) String() string {
 		return wire.Summary(e.Packet, e.Version)
 	case eventSeen:
 		return "another client sees " + wire.Summary(e.Packet, e.Version)
+	case eventText:
+		return "a frame that is not binary"
 	case eventPlain:
 		return "the device talks without TLS"
 	case eventClose:

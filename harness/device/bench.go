@@ -116,6 +116,12 @@ func (b *Bench) client(id string) *Client {
 		if c.ID == id {
 			return c
 		}
+		c.mu.Lock()
+		assigned := c.assigned
+		c.mu.Unlock()
+		if assigned == id {
+			return c
+		}
 	}
 	return nil
 }
@@ -208,7 +214,7 @@ func (b *Bench) clientOf(n *conn, frame []byte) *Client {
 			return c
 		}
 		if len(frame) == 0 {
-			return nil // somebody looked whether the port is open
+			return nil
 		}
 		id = "device at " + address
 	}

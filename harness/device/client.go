@@ -2,6 +2,7 @@ package device
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -39,6 +40,7 @@ type Client struct {
 
 	mu        sync.Mutex // guards all that follows, and the output of the client's connections
 	version   wire.Version
+	assigned  string  // the Client Identifier that the broker has given it, "" if it has one of its own
 	address   string  // where it came from last, without the port
 	conns     []*conn // that are open, the newest last
 	count     int     // of all connections
@@ -49,9 +51,9 @@ type Client struct {
 	rules     []*rule
 	stalled   bool
 	slice     Slice
-	shown     string // the kind of certificate that was chosen, "" for a good one
-	disturbed bool   // a rule has acted since the last clean connection
-	injected  map[uint16]bool
+	shown     string                   // the kind of certificate that was chosen, "" for a good one
+	disturbed bool                     // a rule has acted since the last clean connection
+	injected  map[uint16]time.Duration // how long the PUBREL waits
 	lastID    uint16
 	aliases   map[uint16]string
 	filters   []string            // that it has subscribed to, in their order
@@ -68,7 +70,7 @@ type Client struct {
 }
 
 func newClient(b *Bench, id string) *Client {
-	c := &Client{ID: id, bench: b, log: &trace.Log{}, ready: make(chan struct{}), changed: make(chan struct{}), injected: map[uint16]bool{}, lastID: firstInjected,
+	c := &Client{ID: id, bench: b, log: &trace.Log{}, ready: make(chan struct{}), changed: make(chan struct{}), injected: map[uint16]time.Duration{}, lastID: firstInjected,
 		aliases: map[uint16]string{}, pending: map[uint16][]string{}, observed: map[string]string{}}
 	c.ctx, c.end = context.WithCancelCause(b.ctx)
 	c.log.Limit(maxTraceBytes)
@@ -93,6 +95,13 @@ func (c *Client) Version() wire.Version {
 
 // Trace returns what has passed next to the device so far.
 func (c *Client) Trace() []trace.Event { return c.log.Events() }
+
+// sessionID returns the Client Identifier under which the broker knows the device.
+func (c *Client) sessionID() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.assigned, c.ID)
+}
 
 // Connected reports whether the device has a connection on which it was accepted.
 func (c *Client) Connected() bool {
@@ -183,6 +192,14 @@ func without(list []string, s string) (rest []string) {
 
 // subscribedTopic returns a Topic Name that a filter of the device matches, or "".
 func (c *Client) subscribedTopic() string {
+	if f := c.subscribedFilter(); f != "" {
+		return topicFor(f, "mqttspec")
+	}
+	return ""
+}
+
+// subscribedFilter returns a Topic Filter of the device, without the share of a Shared Subscription, or "".
+func (c *Client) subscribedFilter() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range slices.Backward(c.filters) {
@@ -190,7 +207,7 @@ func (c *Client) subscribedTopic() string {
 			f = inner
 		}
 		if f != "" && f[0] != '$' {
-			return topicFor(f)
+			return f
 		}
 	}
 	return ""
@@ -203,12 +220,12 @@ func (c *Client) everSubscribed() bool {
 	return c.once
 }
 
-// topicFor returns a Topic Name that a Topic Filter matches.
-func topicFor(filter string) string {
+// topicFor returns a Topic Name that a Topic Filter matches, with level in the place of wildcards.
+func topicFor(filter, level string) string {
 	levels := strings.Split(filter, "/")
 	for i, l := range levels {
 		if l == "+" || l == "#" {
-			levels[i] = "mqttspec"
+			levels[i] = level
 		}
 	}
 	return strings.Join(levels, "/")

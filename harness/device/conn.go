@@ -4,11 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/memnet"
@@ -41,8 +39,10 @@ type conn struct {
 	name   string        // in the trace
 
 	// of the goroutine that reads from the device
-	server net.Conn // our end of the way to the broker, nil if there is none
-	silent bool     // nothing is answered any more: a CONNACK is withheld
+	server  net.Conn // our end of the way to the broker, nil if there is none
+	method  string   // the Authentication Method of the CONNECT; the broker is not told
+	connect []byte   // what waits for the device to be authenticated
+	silent  bool     // nothing is answered any more: a CONNACK is withheld
 
 	version atomic.Uint32
 
@@ -116,7 +116,11 @@ func (n *conn) admit() {
 		n.log(e)
 	}
 	c.mu.Lock()
-	c.happened(Event{Kind: eventOpen, Conn: n.number})
+	opened := Event{Kind: eventOpen, Conn: n.number}
+	if w := n.webSocket(); w != nil {
+		opened.WebSocket, opened.Text = true, w.offered
+	}
+	c.happened(opened)
 	c.mu.Unlock()
 }
 
@@ -190,7 +194,9 @@ func (n *conn) received(frame []byte) {
 		n.end("close")
 	case n.silent:
 	default:
-		n.forward(frame, isConnect || n.server == nil)
+		if frame = n.authenticated(p, bad != nil, frame); frame != nil {
+			n.forward(frame, isConnect || n.server == nil)
+		}
 	}
 	if passing.cut != nil {
 		n.end(passing.cut.How)
@@ -217,27 +223,6 @@ func (n *conn) forward(frame []byte, dial bool) {
 		n.serving.Go(n.fromServer)
 	}
 	_, _ = n.server.Write(frame) // a broker that has closed is seen where we read from it
-}
-
-// ownAnswer takes what answers a packet that went past the broker, which must not see it. The caller holds mu.
-func (n *conn) ownAnswer(p wire.Packet) bool {
-	id, ok := wire.PacketIDOf(p)
-	if !ok || !n.client.injected[id] {
-		return false
-	}
-	switch p := p.(type) {
-	case wire.Puback, wire.Pubcomp:
-		delete(n.client.injected, id)
-		return true
-	case wire.Pubrec:
-		if p.ReasonCode.Failed() {
-			delete(n.client.injected, id)
-		} else {
-			n.enqueue(output{bytes: wire.Bytes(wire.Pubrel{PacketID: id}, wire.Version(n.version.Load()))})
-		}
-		return true
-	}
-	return false
 }
 
 // fromServer passes on what the broker sends.
@@ -273,6 +258,10 @@ func (n *conn) fromBroker(frame []byte) {
 			connack = e.edit(connack, v)
 		}
 		p = connack
+		if n.method != "" && connack.ReasonCode == wire.Success {
+			connack.Properties = connack.Properties.With(wire.AuthenticationMethod(n.method))
+			p, o.bytes = connack, wire.Bytes(connack, v)
+		}
 		o.then = func() { n.wentOnline(connack) }
 	}
 	if passing.refuse != nil {
@@ -317,9 +306,12 @@ func (n *conn) wentOnline(p wire.Connack) {
 	}
 	n.online, n.client.connack = true, p
 	if !p.SessionPresent {
-		n.client.injected, n.client.filters = map[uint16]bool{}, nil
+		n.client.injected, n.client.filters = map[uint16]time.Duration{}, nil
 	}
-	n.client.happened(Event{Kind: eventOnline, Conn: n.number, Text: fmt.Sprint(p.SessionPresent)})
+	if id := p.Properties.Text(wire.PropAssignedClientIdentifier); id != "" {
+		n.client.assigned = id
+	}
+	n.client.happened(Event{Kind: eventOnline, Conn: n.number, Text: fmt.Sprint(p.SessionPresent), WebSocket: n.webSocket() != nil})
 }
 
 // ended notes the end of what the device sends.
@@ -328,6 +320,11 @@ func (n *conn) ended(rest []byte, err error) {
 		n.log(trace.Event{Kind: trace.Bytes, Dir: trace.ToServer, Bytes: rest})
 	}
 	how, text := howEnded(err)
+	if isTextFrame(err) {
+		n.client.mu.Lock()
+		n.client.happened(Event{Kind: eventText, Conn: n.number})
+		n.client.mu.Unlock()
+	}
 	n.log(trace.Event{Kind: trace.Close, Dir: trace.ToServer, How: how, Text: text})
 	c := n.client
 	c.mu.Lock()
@@ -359,22 +356,4 @@ func (n *conn) ended(rest []byte, err error) {
 	} else {
 		c.happened(Event{Kind: eventEnd, Conn: n.number, Text: string(how)})
 	}
-}
-
-// howEnded tells in what way the device ended its direction.
-func howEnded(err error) (how trace.How, text string) {
-	switch {
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return trace.FIN, ""
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return trace.RST, ""
-	case errors.Is(err, net.ErrClosed), isTimeout(err):
-		return trace.Local, ""
-	}
-	return trace.Error, err.Error()
-}
-
-func isTimeout(err error) bool {
-	var t interface{ Timeout() bool }
-	return errors.As(err, &t) && t.Timeout()
 }

@@ -62,7 +62,7 @@ func (b *Bench) examine(c *Client) {
 		c.mu.Unlock()
 	}()
 	chance := chanceOf(b.config.Seed, c.ID)
-	m := &monitored{seen: map[violation]bool{}, exercised: map[req.ID]int{}}
+	m := &monitored{seen: map[violation]int{}, exercised: map[req.ID]int{}}
 	absent := &absences{}
 	for i, s := range b.config.Plan.Steps {
 		v := c.Version()
@@ -337,6 +337,16 @@ func (x *examination) is(m Match, e Event) bool { return m.matches(e, x.names) }
 
 // await waits for what the step needs.
 func (x *examination) await(a Await) *outcome {
+	if a.Of != "" {
+		event := x.names[a.Of]
+		switch {
+		case conditions(event, a.Where, x.names):
+			return nil
+		case a.Lacking != "":
+			return &outcome{reports.Skip, a.Lacking, false}
+		}
+		return &outcome{reports.Inconclusive, "blocked: it was: " + event.String(), false}
+	}
 	if a.Lacking != "" {
 		if never := x.never(a.Match); never != "" {
 			x.c.reached()

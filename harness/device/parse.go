@@ -139,6 +139,25 @@ func (s Step) Claims(v wire.Version) (ids []req.ID) {
 	return ids
 }
 
+// Leaves returns the statements of a version that leave a choice to the device, which the step records.
+func (s Step) Leaves(v wire.Version) (ids []req.ID) {
+	var walk func([]Instruction)
+	walk = func(script []Instruction) {
+		for _, in := range script {
+			switch {
+			case in.Expect != nil:
+				ids = append(ids, ofVersion(in.Expect.May, v)...)
+			case in.Check != nil:
+				ids = append(ids, ofVersion(in.Check.May, v)...)
+			case in.Repeat != nil:
+				walk(in.Repeat.Script)
+			}
+		}
+	}
+	walk(s.Script)
+	return ids
+}
+
 // In reports whether the step makes sense with a device that speaks version v.
 func (s Step) In(v wire.Version) bool { return strings.HasPrefix(v.String(), s.Only) }
 

@@ -72,6 +72,7 @@ type Instruction struct {
 	Delay       *Delay       `yaml:"delay"`
 	Refuse      *Refuse      `yaml:"refuse"`
 	Connack     *Connack     `yaml:"connack"`
+	Challenge   *Challenge   `yaml:"challenge"`
 	Cut         *Cut         `yaml:"cut"`
 	Slice       *Slice       `yaml:"slice"`
 	Stall       *Empty       `yaml:"stall"`
@@ -106,7 +107,7 @@ type Online struct {
 // Match describes something that a device does: a packet of that type, or one of the events "open" (a Network
 // Connection begins), "close" (the device ends it), "online" (its CONNECT has been accepted), "handshake" (TLS is
 // established), "rejected" (the device has refused TLS) "plain" (it talks without TLS where TLS is
-// spoken), "end" (a Network Connection is over because of us), "offline" (one on which it had been accepted is over,
+// spoken), "text" (over a WebSocket it sends another frame than a binary one), "end" (a Network Connection is over because of us), "offline" (one on which it had been accepted is over,
 // however that came), "subscribed" (it has got a SUBACK) and "seen" (another client has got a message; see [Watch]).
 type Match struct {
 	Packet string         `yaml:"packet"`
@@ -119,6 +120,8 @@ type Await struct {
 	Match  `yaml:",inline"`
 	Within time.Duration `yaml:"within"` // 0 means the plan's patience
 	As     string        `yaml:"as"`
+	// Of looks at what was captured under that name, at once, instead of what comes.
+	Of string `yaml:"of"`
 	// Lacking turns an absence into a skip: what the device does not offer.
 	Lacking string `yaml:"lacking"`
 }
@@ -151,7 +154,9 @@ type Verdict struct {
 	// Advice names who recommends what no statement of the standard says, such as "good practice": a
 	// warning.
 	Advice string `yaml:"advice"`
-	Record string `yaml:"record"` // the name of a behaviour; neither outcome counts against the device
+	// May are statements that leave it to the device; they go with Record.
+	May    []req.ID `yaml:"may"`
+	Record string   `yaml:"record"` // the name of a behaviour; neither outcome counts against the device
 }
 
 // Call is a check written in Go.
@@ -251,22 +256,6 @@ type Publish struct {
 	// Topic is one to use instead of one that the device has subscribed to. {client} stands for the Client Identifier,
 	// {thing} for the thing that the device speaks of, {shadow} for what the topics of its shadow begin with.
 	Topic string `yaml:"topic"`
-}
-
-// Send sends something directly, past the broker. Exactly one member is set, or Topic with those that describe a
-// PUBLISH.
-type Send struct {
-	Malformed string   `yaml:"malformed"` // one of [Malformed]
-	Each      bool     `yaml:"each"`      // the malformed packet is that of the Repeat
-	Hex       string   `yaml:"hex"`
-	Topic     string   `yaml:"topic"` // as in [Publish]
-	ID        uint16   `yaml:"id"`    // the Packet Identifier, for one that was sent before; 0: the next one
-	Dup       bool     `yaml:"dup"`
-	QoS       wire.QoS `yaml:"qos"`
-	Alias     int      `yaml:"alias"` // -1 is the device's own Topic Alias Maximum
-	Bare      bool     `yaml:"bare"`  // leaves the Topic Name empty: the alias stands for it
-	Payload   string   `yaml:"payload"`
-	Size      int      `yaml:"size"`
 }
 
 // HookCall asks the hook to make the device do something, such as "act", "reboot", "power-off", "power-on" or "stop".

@@ -23,12 +23,13 @@ type violation struct {
 
 // monitored is what the monitors found in the steps before.
 type monitored struct {
-	seen      map[violation]bool
+	seen      map[violation]int // how often it was broken on the connection when it was reported last
 	exercised map[req.ID]int
 }
 
-// judge runs the monitors of clients on all traffic of the device and returns what is new.
-func (m *monitored) judge(events []trace.Event) (findings []reports.Finding, exercised map[req.ID]int) {
+// judge runs the monitors of clients on all traffic of the device and returns what is new: what was not broken before
+// on its connection, and what was broken there before and is so again.
+func (m *monitored) judge(events []trace.Event) (findings, again []reports.Finding, exercised map[req.ID]int) {
 	exercised = map[req.ID]int{}
 	for _, r := range monitor.Run(events, wire.FromClient) {
 		if n := r.Exercised - m.exercised[r.ID]; n > 0 {
@@ -37,18 +38,23 @@ func (m *monitored) judge(events []trace.Event) (findings []reports.Finding, exe
 		m.exercised[r.ID] = r.Exercised
 		for _, v := range r.Violations {
 			key := violation{r.ID, v.Conn, v.Seq}
-			if m.seen[key] {
+			before := m.seen[key]
+			if m.seen[key] = v.Times; before >= v.Times {
 				continue
 			}
-			m.seen[key] = true
 			verdict := reports.Fail
 			if s, ok := req.Lookup(r.ID); ok && s.Level.Advisory() {
 				verdict = reports.Warning
 			}
-			findings = append(findings, reports.Finding{ID: r.ID, Verdict: verdict, Text: v.Text, Conn: v.Conn, EventSeq: v.Seq, Times: v.Times})
+			f := reports.Finding{ID: r.ID, Verdict: verdict, Text: v.Text, Conn: v.Conn, EventSeq: v.Seq, Times: v.Times}
+			if before > 0 {
+				again = append(again, f)
+			} else {
+				findings = append(findings, f)
+			}
 		}
 	}
-	return findings, exercised
+	return findings, again, exercised
 }
 
 // row makes the row of a step whose script ended with o.
@@ -58,9 +64,10 @@ func (x *examination) row(o *outcome, m *monitored) reports.Row {
 		Duration: time.Since(x.start), Jitter: x.b.config.Jitter.Worst(x.start),
 	}
 	events := x.c.log.Events()
-	row.Findings, row.Monitored = m.judge(events)
+	var again []reports.Finding
+	row.Findings, again, row.Monitored = m.judge(events)
 	if o == nil {
-		o = x.kept(row)
+		o = x.kept(row, again)
 	}
 	row.Requirements, row.Warnings, row.Behaviours, row.Series = x.requirements, x.warnings, x.behaviours, x.series
 	row.Faults, row.Unfired = x.fired()
@@ -119,12 +126,13 @@ func worth(events []trace.Event, findings []reports.Finding) (shown []trace.Even
 	return shown
 }
 
-// kept turns what the monitors found on the statements of the step into requirements.
-func (x *examination) kept(row reports.Row) (o *outcome) {
+// kept turns what the monitors found on the statements of the step into requirements, also where the connection is one
+// on which a statement was broken before.
+func (x *examination) kept(row reports.Row, again []reports.Finding) (o *outcome) {
 	for _, id := range ofVersion(x.step.Kept, x.v) {
 		s, _ := req.Lookup(id)
 		r := reports.Requirement{ID: id, Verdict: reports.Pass, Text: s.Text}
-		for _, f := range row.Findings {
+		for _, f := range slices.Concat(row.Findings, again) {
 			if f.ID == id && r.Verdict == reports.Pass {
 				r.Verdict, r.Expected, r.Observed = reports.Fail, s.Text, f.Text
 				o = &outcome{verdict: reports.Fail, reason: fmt.Sprintf("%s: %s", id, f.Text)}

@@ -17,7 +17,7 @@ type rule struct {
 	times  int       // on how many, 0: on all
 	seen   int
 	hits   int
-	effect any // *Filter (the packet is not passed on), *Delay, *Refuse, *Connack, *Cut, swap
+	effect any // *Filter (the packet is not passed on), *Delay, *Refuse, *Connack, *Challenge, *Cut, swap
 }
 
 // ruleOf returns the rule that an instruction arms, or nil.
@@ -39,6 +39,8 @@ func ruleOf(in Instruction) *rule {
 		return r(trace.ToClient, in.Refuse.Filter, in.Refuse)
 	case in.Connack != nil:
 		return r(trace.ToClient, Filter{Packet: "CONNACK"}, in.Connack)
+	case in.Challenge != nil:
+		return r(trace.ToClient, Filter{Packet: "AUTH", Times: in.Challenge.Times}, in.Challenge)
 	case in.Cut != nil:
 		f := in.Cut.Filter
 		if f.Times == 0 {
@@ -71,13 +73,14 @@ func (r *rule) acts(dir trace.Dir, t wire.Type) bool {
 
 // passage is what the rules make of one packet.
 type passage struct {
-	drop   bool
-	delay  time.Duration
-	refuse *Refuse
-	edits  []*Connack
-	cut    *Cut
-	swap   bool
-	fired  []string
+	drop      bool
+	delay     time.Duration
+	refuse    *Refuse
+	edits     []*Connack
+	cut       *Cut
+	challenge *Challenge
+	swap      bool
+	fired     []string
 }
 
 // beforehand reports whether the rule decides about a CONNACK when the CONNECT comes: one that is withheld or refuses
@@ -109,6 +112,8 @@ func (c *Client) judge(dir trace.Dir, t wire.Type, may func(*rule) bool) (p pass
 			p.refuse = effect
 		case *Connack:
 			p.edits = append(p.edits, effect)
+		case *Challenge:
+			p.challenge = effect
 		case *Cut:
 			p.cut = effect
 		case swap:

@@ -96,7 +96,13 @@ func (v *validator) instruction(path string, in Instruction) {
 	path += "." + in.members()[0]
 	switch {
 	case in.Await != nil:
-		v.match(path, in.Await.Match)
+		if in.Await.Of == "" {
+			v.match(path, in.Await.Match)
+		} else if !v.names[in.Await.Of] {
+			v.fail(path+".of", "nothing before is known as %q", in.Await.Of)
+		} else {
+			v.where(path, in.Await.Match)
+		}
 		v.names[in.Await.As] = true
 	case in.Expect != nil:
 		v.expect(path, *in.Expect)
@@ -208,6 +214,11 @@ func (v *validator) match(path string, m Match) {
 	case !slices.Contains(eventNames, m.Event):
 		v.fail(path+".event", "no event is called %q; there are %s", m.Event, strings.Join(eventNames, ", "))
 	}
+	v.where(path, m)
+}
+
+// where checks conditions.
+func (v *validator) where(path string, m Match) {
 	for name, value := range m.Where {
 		if !slices.Contains(attributeNames, name) {
 			v.fail(path+".where", "nothing has %q; there are %s", name, strings.Join(attributeNames, ", "))
@@ -239,6 +250,10 @@ func (v *validator) expect(path string, e Expect) {
 func (v *validator) verdict(path string, d Verdict) {
 	v.statements(path+".must", d.Must)
 	v.statements(path+".should", d.Should)
+	v.statements(path+".may", d.May)
+	if len(d.May) > 0 && d.Record == "" {
+		v.fail(path+".may", "record says what is recorded of it")
+	}
 	if d.empty() {
 		v.fail(path, "must, should, demand, advice or record says what follows from it")
 	}

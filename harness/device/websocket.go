@@ -33,8 +33,8 @@ func (b *Bench) ServeWebSocket(l net.Listener) error {
 
 // upgrade serves one WebSocket connection.
 func (b *Bench) upgrade(w http.ResponseWriter, r *http.Request) {
-	offers := slices.ContainsFunc(strings.Split(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), ","),
-		func(s string) bool { return strings.TrimSpace(s) == subprotocol })
+	offered := strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ",")
+	offers := slices.ContainsFunc(strings.Split(offered, ","), func(s string) bool { return strings.TrimSpace(s) == subprotocol })
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, InsecureSkipVerify: true})
 	if err != nil {
 		b.notice(Notice{Trouble: TroubleHTTP, Address: host(address(r.RemoteAddr)), Text: fmt.Sprintf("asks for no WebSocket that can be given (%s %s): %v", r.Method, shorten([]byte(r.URL.Path)), err)})
@@ -42,17 +42,32 @@ func (b *Bench) upgrade(w http.ResponseWriter, r *http.Request) {
 	}
 	ws.SetReadLimit(maxFrame)
 	text := "WebSocket, with the subprotocol mqtt"
-	if !offers {
+	if offers {
+		offered = subprotocol
+	} else {
 		text = "WebSocket, without the subprotocol mqtt"
 	}
-	nc := &webSocket{Conn: websocket.NetConn(context.WithoutCancel(r.Context()), ws, websocket.MessageBinary), remote: address(r.RemoteAddr)}
+	nc := &webSocket{Conn: websocket.NetConn(context.WithoutCancel(r.Context()), ws, websocket.MessageBinary), remote: address(r.RemoteAddr), offered: offered}
 	b.carry(nc, early("%s", text))
 }
 
 // webSocket is a WebSocket connection with the address of its client.
 type webSocket struct {
 	net.Conn
-	remote net.Addr
+	remote  net.Addr
+	offered string // the subprotocols: "mqtt" if it is among them
+}
+
+// webSocket returns the WebSocket that carries the connection, or nil.
+func (n *conn) webSocket() *webSocket {
+	w, _ := n.nc.(*webSocket)
+	return w
+}
+
+// isTextFrame reports whether reading ended because the device sent another frame than a binary one, upon which a
+// receiver must close (v5:MQTT-6.0.0-1, v311:MQTT-6.0.0-1). The library, which closes by itself, says so in words only.
+func isTextFrame(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "unexpected frame type")
 }
 
 // RemoteAddr returns the client's address.
