@@ -120,7 +120,8 @@ type Statement struct {
 	Needs string
 	// How sketches the check.
 	How string
-	// NotObservable is why neither side can be checked; it is empty when one can.
+	// NotObservable is why neither side can be checked, or why a client that is bound cannot where a server can; it is
+	// empty otherwise.
 	NotObservable string
 	// Twins are the statements of the other version that lay down the same duty, wholly or in part: 3.1.1 puts under
 	// one id what 5.0 splits. A twin's twins include this statement.
