@@ -37,7 +37,7 @@ func (c *Client) settle() {
 	if c.shown != "" {
 		c.bench.config.TLS.show(c.address, Certificate{Kind: certificateGood})
 	}
-	c.rules, c.shown = nil, ""
+	c.rules, c.collected, c.shown = nil, nil, ""
 	disturbed := c.disturbed || c.stalled || c.slice.Size > 0
 	c.disturbed, c.stalled, c.slice = false, false, Slice{}
 	c.wakeAll()

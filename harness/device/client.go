@@ -49,6 +49,7 @@ type Client struct {
 	size      int           // about what the events keep of packets, in bytes
 	changed   chan struct{} // closed and renewed when something happens
 	rules     []*rule
+	collected []collected // in their order
 	stalled   bool
 	slice     Slice
 	shown     string                   // the kind of certificate that was chosen, "" for a good one

@@ -45,6 +45,8 @@ type conn struct {
 	silent  bool     // nothing is answered any more: a CONNACK is withheld
 
 	version atomic.Uint32
+	goodbye atomic.Bool   // the device has sent DISCONNECT
+	left    chan struct{} // closed when the device has ended its direction
 
 	// guarded by the client's mu
 	wake    *sync.Cond
@@ -79,6 +81,7 @@ func (n *conn) serve() {
 	case <-n.bench.ctx.Done():
 		return
 	}
+	n.left = make(chan struct{})
 	n.serving.Go(n.write)
 	for late := 0; err == nil && late < maxLate; {
 		n.received(frame)
@@ -179,6 +182,11 @@ func (n *conn) received(frame []byte) {
 		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
 	}
 	own := n.ownAnswer(p)
+	if _, bye := p.(wire.Disconnect); bye && n.online {
+		n.online = false
+		n.goodbye.Store(true)
+		c.happened(Event{Kind: eventOffline, Conn: n.number})
+	}
 	c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
 	c.mu.Unlock()
 	for _, f := range append(passing.fired, connack.fired...) {
@@ -231,6 +239,7 @@ func (n *conn) fromServer() {
 	for {
 		frame, err := wire.ReadFrame(r, 0)
 		if err != nil {
+			n.await()
 			n.end("close")
 			return
 		}
@@ -288,6 +297,10 @@ func (n *conn) fromBroker(frame []byte) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if passing.collect {
+		c.collected = append(c.collected, collected{n, wire.TypeOf(frame[0]), o})
+		return
+	}
 	if passing.swap && n.kept == nil {
 		n.kept = &o
 		return
@@ -319,6 +332,7 @@ func (n *conn) ended(rest []byte, err error) {
 	if len(rest) > 0 {
 		n.log(trace.Event{Kind: trace.Bytes, Dir: trace.ToServer, Bytes: rest})
 	}
+	close(n.left)
 	how, text := howEnded(err)
 	if isTextFrame(err) {
 		n.client.mu.Lock()

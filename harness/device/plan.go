@@ -69,6 +69,7 @@ type Instruction struct {
 
 	Withhold    *Filter      `yaml:"withhold"`
 	Ignore      *Filter      `yaml:"ignore"`
+	Collect     *Filter      `yaml:"collect"`
 	Delay       *Delay       `yaml:"delay"`
 	Refuse      *Refuse      `yaml:"refuse"`
 	Connack     *Connack     `yaml:"connack"`
@@ -185,8 +186,8 @@ type Idle struct {
 }
 
 // Filter names packets by their type. Withhold does not send them to the device; Ignore acts as if the device had not
-// sent them; Swap sends each two of them to the device in reverse order; Release ends the rules about them, all rules
-// if Packet is empty.
+// sent them; Swap sends each two of them to the device in reverse order; Collect keeps them back until Release, which
+// then sends them one behind the other. Release ends the rules about them, all rules if Packet is empty.
 type Filter struct {
 	Packet string `yaml:"packet"`
 	Nth    int    `yaml:"nth"`   // the first one that is meant, counted from 1

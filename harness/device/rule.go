@@ -31,6 +31,8 @@ func ruleOf(in Instruction) *rule {
 		return r(trace.ToClient, *in.Withhold, in.Withhold)
 	case in.Ignore != nil:
 		return r(trace.ToServer, *in.Ignore, in.Ignore)
+	case in.Collect != nil:
+		return r(trace.ToClient, *in.Collect, collect{})
 	case in.Swap != nil:
 		return r(trace.ToClient, *in.Swap, swap{})
 	case in.Delay != nil:
@@ -55,8 +57,18 @@ func ruleOf(in Instruction) *rule {
 	return nil
 }
 
-// swap is the effect of Swap.
-type swap struct{}
+// swap and collect are the effects of Swap and Collect.
+type (
+	swap    struct{}
+	collect struct{}
+)
+
+// collected is a packet that is kept back.
+type collected struct {
+	conn   *conn
+	typ    wire.Type
+	output output
+}
 
 // acts counts a packet and reports whether the rule acts on it.
 func (r *rule) acts(dir trace.Dir, t wire.Type) bool {
@@ -79,6 +91,7 @@ type passage struct {
 	edits     []*Connack
 	cut       *Cut
 	challenge *Challenge
+	collect   bool
 	swap      bool
 	fired     []string
 }
@@ -118,6 +131,8 @@ func (c *Client) judge(dir trace.Dir, t wire.Type, may func(*rule) bool) (p pass
 			p.cut = effect
 		case swap:
 			p.swap = true
+		case collect:
+			p.collect = true
 		}
 	}
 	if len(p.fired) > 0 {
@@ -133,8 +148,18 @@ func (c *Client) disarm(r *rule) {
 	c.rules = slices.DeleteFunc(c.rules, func(other *rule) bool { return other == r })
 }
 
-// release ends the rules about a type of packet, all of them if it is 0.
+// release ends the rules about a type of packet, all of them if it is 0, and sends what was collected. The caller holds
+// mu.
 func (c *Client) release(t wire.Type) {
+	kept := c.collected
+	c.collected = nil
+	for _, k := range kept {
+		if t == 0 || k.typ == t {
+			k.conn.enqueue(k.output)
+		} else {
+			c.collected = append(c.collected, k)
+		}
+	}
 	var rest []*rule
 	for _, r := range c.rules {
 		if t != 0 && r.typ != t {

@@ -186,7 +186,7 @@ func (v *validator) instruction(path string, in Instruction) {
 
 // filters checks the packet types of instructions that have little else.
 func (v *validator) filters(path string, in Instruction) {
-	for _, f := range []*Filter{in.Withhold, in.Ignore, in.Swap} {
+	for _, f := range []*Filter{in.Withhold, in.Ignore, in.Collect, in.Swap} {
 		if f != nil {
 			v.packet(path, f.Packet)
 		}

@@ -89,6 +89,8 @@ func ratio(a, b time.Duration) float64 {
 // course tells which formula the pauses follow, if any, and how far they lie from the nearest one. A cap is part of a
 // course: what follows the first pause of full length may stay there.
 func course(all []time.Duration) (form string, variation float64) {
+	// pauses that hardly grow are no formula that does: those at a cap that vary look like a little of any
+	grows := ratio(slices.Max(all), slices.Min(all)) >= 1.5
 	variation = math.Inf(1)
 	for _, c := range []struct {
 		form string
@@ -98,7 +100,7 @@ func course(all []time.Duration) (form string, variation float64) {
 		{"linear", func(before, last float64) float64 { return last + (last - before) }},
 		{"exponential", func(before, last float64) float64 { return last * last / before }},
 	} {
-		if v := deviation(all, c.next, c.form == "constant"); v < variation {
+		if v := deviation(all, c.next, c.form == "constant"); v < variation && (grows || c.form == "constant") {
 			form, variation = c.form, v
 		}
 	}

@@ -40,6 +40,7 @@ func TestJudgeBackoff(t *testing.T) {
 		{"jittered with a cap", []float64{1.3, 2.2, 5.8, 9.1, 7.4, 9.9}, "jittered", true, true},
 		{"at once", []float64{0.01, 0.01, 0.01, 0.01, 0.01, 0.01}, "constant", false, false},
 		{"irregular", []float64{5, 2, 6, 1.5, 4, 3}, "irregular", false, false},
+		{"irregular at the cap, by a little", []float64{94, 113, 101, 110, 98, 112}, "irregular", true, true},
 		{"irregular at the cap", []float64{50, 62, 46, 55, 41, 63}, "irregular", true, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -140,7 +140,8 @@ func TestSeveralDevices(t *testing.T) {
 		if !slices.Contains(failed["bad"], "v5:MQTT-4.3.2-4") {
 			t.Errorf("the bad device is said to break only %v", failed["bad"])
 		}
-		if targets, specs := b.Targets(), b.Specs(); len(targets) != 2 || len(specs) != len(plan.Steps) {
+		steps := slices.DeleteFunc(slices.Clone(plan.Steps), func(s engine.Step) bool { return !s.In(wire.V5) })
+		if targets, specs := b.Targets(), b.Specs(); len(targets) != 2 || len(specs) != len(steps) {
 			t.Errorf("%d targets and %d specs", len(targets), len(specs))
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mqttspec/mqttspec/harness/device"
-	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
 
@@ -25,6 +24,14 @@ func Checks() map[string]device.Check {
 			Text:  "the device offers a cipher suite that AWS IoT recommends",
 			Judge: judgeCipherSuites,
 		},
+		"acted-anew": {
+			Text:  "the device acts on a message that comes under a Packet Identifier that was used before",
+			Judge: judgeActedAnew,
+		},
+		"mark-kept": {
+			Text:  "the device keeps U+FEFF in what it repeats of a Topic Name or Response Topic",
+			Judge: judgeMarkKept,
+		},
 		"acted-once": {
 			Text:  "the device acts once on a message that comes twice",
 			Judge: judgeActedOnce,
@@ -37,12 +44,7 @@ const once = "mqttspec-once"
 
 // judgeActedOnce counts the messages by which the device shows that it has acted: those that repeat the payload.
 func judgeActedOnce(e device.Evidence, _ map[string]float64) device.Judgement {
-	n := 0
-	for _, event := range e.Events {
-		if p, ok := event.Packet.(wire.Publish); ok && !p.Dup && strings.Contains(string(p.Payload), once) {
-			n++
-		}
-	}
+	n := repeats(e, once)
 	value := fmt.Sprintf("%d times", n)
 	if n == 0 {
 		value = "cannot be seen: the device publishes nothing that repeats the payload"

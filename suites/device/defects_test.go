@@ -13,6 +13,8 @@ type defect struct {
 	// breaks are the statements, or the steps whose recommendation it does not follow.
 	breaks []string
 	who    string // the personality that has it; "" is persistent
+	// at are the steps that find it by themselves: it is not enough that a monitor or another step does.
+	at []string
 	// spoil changes what goes out. nil: the model itself asks for the name, or the packet is not spoilt.
 	spoil func(m *model, p wire.Packet) []wire.Packet
 }
@@ -115,8 +117,8 @@ const (
 	clean = "clean"
 )
 
-// defects are what the matrix tries.
-var defects = []defect{
+// protocolDefects break single rules of the protocol.
+var protocolDefects = []defect{
 	// CONNECT
 	{name: "first-packet-not-connect", breaks: v5("MQTT-3.1.0-1")},
 	{name: "second-connect", breaks: v5("MQTT-3.1.0-2")},
@@ -167,13 +169,13 @@ var defects = []defect{
 	// PUBLISH
 	{name: "qos-3", breaks: v5("MQTT-3.3.1-4"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.QoS = 3 })},
 	{name: "qos-3-3.1.1", breaks: v3("MQTT-3.3.1-4"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.QoS = 3 })},
-	{name: "dup-with-qos-0", breaks: v5("MQTT-3.3.1-2"), spoil: publishes(wire.QoS0, func(p *wire.Publish) { p.Dup = true })},
-	{name: "dup-with-qos-0-3.1.1", breaks: v3("MQTT-3.3.1-2"), who: old, spoil: publishes(wire.QoS0, func(p *wire.Publish) { p.Dup = true })},
+	{name: "dup-with-qos-0", breaks: v5("MQTT-3.3.1-2", "MQTT-4.3.1-1"), spoil: publishes(wire.QoS0, func(p *wire.Publish) { p.Dup = true })},
+	{name: "dup-with-qos-0-3.1.1", breaks: v3("MQTT-3.3.1-2", "MQTT-4.3.1-1", "U3-003"), who: old, spoil: publishes(wire.QoS0, func(p *wire.Publish) { p.Dup = true })},
 	{name: "dup-at-first-qos-1", breaks: v5("MQTT-4.3.2-2"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Dup = true })},
 	{name: "dup-at-first-qos-2", breaks: v5("MQTT-4.3.3-2"), spoil: publishes(wire.QoS2, func(p *wire.Publish) { p.Dup = true })},
 	{name: "packet-id-0", breaks: v5("MQTT-2.2.1-3"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.PacketID = 0 })},
 	{name: "packet-id-0-3.1.1", breaks: v3("MQTT-2.3.1-1"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.PacketID = 0 })},
-	{name: "packet-id-reused", breaks: v5("MQTT-2.2.1-3", "MQTT-4.3.2-1")},
+	{name: "packet-id-reused", breaks: v5("MQTT-2.2.1-3", "MQTT-4.3.2-1", "MQTT-4.3.3-1")},
 	{name: "topic-wildcard", breaks: v5("MQTT-3.3.2-2", "MQTT-4.7.0-1"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a/+" })},
 	{name: "topic-wildcard-3.1.1", breaks: v3("MQTT-3.3.2-2", "MQTT-4.7.1-1"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a/+" })},
 	{name: "topic-ill-formed", breaks: v5("MQTT-3.3.2-1"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a\xff" })},
@@ -197,7 +199,7 @@ var defects = []defect{
 	{name: "maximum-qos-ignored", breaks: v5("MQTT-3.2.2-11")},
 	{name: "retain-although-unavailable", breaks: v5("MQTT-3.2.2-14")},
 	{name: "maximum-packet-size-ignored", breaks: v5("MQTT-3.2.2-15")},
-	{name: "receive-maximum-ignored", breaks: v5("MQTT-3.3.4-7", "MQTT-4.9.0-2")},
+	{name: "receive-maximum-ignored", breaks: v5("MQTT-3.3.4-7", "MQTT-4.9.0-2", "MQTT-4.9.0-1", "U5-037")},
 	{name: "wildcards-although-unavailable", breaks: []string{"DV-16i"}},
 	{name: "shared-although-unavailable", breaks: []string{"DV-16i"}},
 	{name: "subscription-id-although-unavailable", breaks: []string{"DV-16i"}},
@@ -231,8 +233,8 @@ var defects = []defect{
 	{name: "packet-after-disconnect", breaks: v5("MQTT-3.14.4-1"), spoil: after(wire.DISCONNECT, wire.Pingreq{})},
 
 	// acknowledgements
-	{name: "no-puback", breaks: v5("MQTT-4.3.2-4", "MQTT-4.5.0-2")},
-	{name: "no-puback-3.1.1", breaks: v3("MQTT-4.3.2-2", "MQTT-4.5.0-2"), who: old, spoil: swallow(wire.PUBACK)},
+	{name: "no-puback", breaks: v5("MQTT-4.3.2-4", "MQTT-4.5.0-2", "MQTT-3.3.4-1")},
+	{name: "no-puback-3.1.1", breaks: v3("MQTT-4.3.2-2", "MQTT-4.5.0-2", "MQTT-3.3.4-1"), who: old, spoil: swallow(wire.PUBACK)},
 	{name: "no-pubrec", breaks: v5("MQTT-4.3.3-8", "MQTT-4.5.0-2")},
 	{name: "no-pubcomp", breaks: v5("MQTT-4.3.3-11")},
 	{name: "no-pubcomp-3.1.1", breaks: v3("MQTT-4.3.3-2"), who: old, spoil: swallow(wire.PUBCOMP)},
@@ -253,7 +255,7 @@ var defects = []defect{
 	{name: "high-aliases-refused", breaks: v5("MQTT-3.3.2-10")},
 
 	// sessions
-	{name: "resends-nothing", breaks: v5("MQTT-4.4.0-1")},
+	{name: "resends-nothing", breaks: v5("MQTT-4.4.0-1", "MQTT-4.3.2-3", "MQTT-4.3.3-3")},
 	{name: "resends-nothing-3.1.1", breaks: v3("MQTT-4.4.0-1"), who: old},
 	{name: "dup-not-set", breaks: v5("MQTT-3.3.1-1")},
 	{name: "dup-not-set-3.1.1", breaks: v3("MQTT-3.3.1-1"), who: old},
@@ -277,7 +279,7 @@ var defects = []defect{
 	{name: "fights-for-its-session", breaks: []string{"DV-22b"}},
 	{name: "stays-after-server-disconnect", breaks: []string{"DV-42"}},
 	{name: "malformed-packets-overlooked", breaks: v5("U5-049")},
-	{name: "malformed-packets-overlooked-3.1.1", breaks: v3("MQTT-4.8.0-1"), who: old},
+	{name: "malformed-packets-overlooked-3.1.1", breaks: v3("MQTT-4.8.0-1", "MQTT-2.2.2-2"), who: old},
 }
 
 // swallow does not send packets of a type.
@@ -293,10 +295,11 @@ func swallow(t wire.Type) func(*model, wire.Packet) []wire.Packet {
 // spoil returns the bytes that go out for a packet.
 func (m *model) spoil(p wire.Packet) [][]byte {
 	packets := []wire.Packet{p}
-	for _, d := range defects {
-		if m.defects[d.name] && d.spoil != nil {
-			packets = d.spoil(m, p)
-		}
+	if m.spoils == nil {
+		m.spoils = slices.DeleteFunc(defects(), func(d defect) bool { return !m.defects[d.name] || d.spoil == nil })
+	}
+	for _, d := range m.spoils {
+		packets = d.spoil(m, p)
 	}
 	var all [][]byte
 	for _, q := range packets {

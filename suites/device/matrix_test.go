@@ -14,6 +14,7 @@ import (
 
 	engine "github.com/mqttspec/mqttspec/harness/device"
 	"github.com/mqttspec/mqttspec/harness/memnet"
+	"github.com/mqttspec/mqttspec/harness/monitor"
 	"github.com/mqttspec/mqttspec/harness/req"
 	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
@@ -25,24 +26,26 @@ type personality struct {
 	name    string
 	version wire.Version
 	clean   bool
+	method  string
 }
 
 var personalities = []personality{
-	{"persistent", wire.V5, false},
-	{"clean", wire.V5, true},
-	{"persistent-3.1.1", wire.V311, false},
-	{"clean-3.1.1", wire.V311, true},
+	{"persistent", wire.V5, false, ""},
+	{"clean", wire.V5, true, ""},
+	{"persistent-3.1.1", wire.V311, false, ""},
+	{"clean-3.1.1", wire.V311, true, ""},
+	{"authenticating", wire.V5, false, "mqttspec-model"},
 }
 
 // tested runs a plan with a model in virtual time and returns the rows of its steps, up to the first one that is enough.
-func tested(t *testing.T, plan engine.Plan, who personality, enough func(reports.Row) bool, defects ...string) (rows []reports.Row) {
+func tested(t *testing.T, plan engine.Plan, who personality, enough func(*engine.Bench, reports.Row) bool, defects ...string) (rows []reports.Row) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var b *engine.Bench
 		b, err := engine.New(engine.Config{Plan: plan, Checks: device.Checks(), OnRow: func(r reports.Row) {
 			if r.Event == "end" {
 				rows = append(rows, r)
-				if enough(r) {
+				if enough(b, r) {
 					b.Stop(errEnough)
 				}
 			}
@@ -50,7 +53,7 @@ func tested(t *testing.T, plan engine.Plan, who personality, enough func(reports
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &model{id: "model", version: who.version, clean: who.clean, defects: map[string]bool{}, random: rand.New(rand.NewPCG(1, 2))}
+		m := &model{id: "model", version: who.version, clean: who.clean, method: who.method, defects: map[string]bool{}, random: rand.New(rand.NewPCG(1, 2))}
 		for _, d := range defects {
 			m.defects[d] = true
 		}
@@ -76,7 +79,7 @@ func tested(t *testing.T, plan engine.Plan, who personality, enough func(reports
 var errEnough = errors.New("enough")
 
 // all is for runs of whole plans.
-func all(reports.Row) bool { return false }
+func all(*engine.Bench, reports.Row) bool { return false }
 
 // timeline is a row's trace as text.
 func timeline(row reports.Row) string {
@@ -119,45 +122,71 @@ func TestModelConforms(t *testing.T) {
 }
 
 // TestDetectionMatrix runs the plan of a version with a device that has one defect at a time: each is caught by a check
-// that claims what it breaks.
+// that claims what it breaks, and by the steps that it is for. In the end every step and every monitor of a client has
+// caught something.
 func TestDetectionMatrix(t *testing.T) {
-	if len(defects) < 60 {
-		t.Errorf("there are %d defects", len(defects))
+	if n := len(defects()); n < 200 {
+		t.Errorf("there are %d defects", n)
 	}
-	for _, d := range defects {
-		t.Run(d.name, func(t *testing.T) {
-			t.Parallel()
-			who := personalities[0]
-			for _, p := range personalities {
-				if p.name == d.who {
-					who = p
-				}
+	found := &findings{steps: map[string]bool{}, monitors: map[string]bool{}, statements: map[string]bool{}}
+	t.Run("defects", func(t *testing.T) {
+		for _, d := range defects() {
+			t.Run(d.name, func(t *testing.T) {
+				t.Parallel()
+				catch(t, d, found)
+			})
+		}
+	})
+	if found.ran == len(defects()) { // all of them were selected
+		found.check(t)
+	}
+}
+
+// catch runs the plan of a version with a defect until it is caught.
+func catch(t *testing.T, d defect, found *findings) {
+	who := personalities[0]
+	for _, p := range personalities {
+		if p.name == d.who {
+			who = p
+		}
+	}
+	name := "mqtt5"
+	if who.version == wire.V311 {
+		name = "mqtt311"
+	}
+	plan, err := device.Plan(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found.begin()
+	var seen []string
+	caught, missing := false, slices.Concat(d.at, furtherSteps[d.name])
+	tested(t, plan, who, func(b *engine.Bench, row reports.Row) bool {
+		if row.OwnDefect {
+			t.Errorf("%s: %s", row.ID, row.Reason)
+		}
+		for _, c := range complaints(row) {
+			if slices.Contains(d.breaks, c) {
+				caught = true
+				found.statement(c)
 			}
-			name := "mqtt5"
-			if who.version == wire.V311 {
-				name = "mqtt311"
-			}
-			plan, err := device.Plan(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var seen []string
-			caught := false
-			tested(t, plan, who, func(row reports.Row) bool {
-				if row.OwnDefect {
-					t.Errorf("%s: %s", row.ID, row.Reason)
-				}
-				for _, found := range complaints(row) {
-					caught = caught || slices.Contains(d.breaks, found)
-					seen = append(seen, row.ID+" "+found)
-				}
-				return caught
-			}, d.name)
-			if caught {
-				return
-			}
-			t.Errorf("nothing that claims %v catches it; found instead: %v", d.breaks, seen)
-		})
+			seen = append(seen, row.ID+" "+c)
+		}
+		if unmet(row) {
+			found.step(row)
+			missing = slices.DeleteFunc(missing, func(id string) bool { return id == row.ID })
+		}
+		if !caught || len(missing) > 0 {
+			return false
+		}
+		found.broken(monitor.Broken(b.Clients()[0].Trace(), wire.FromClient))
+		return true
+	}, d.name)
+	if !caught {
+		t.Errorf("nothing that claims %v catches it; found instead: %v", d.breaks, seen)
+	}
+	if len(missing) > 0 {
+		t.Errorf("%v do not find it by themselves; found instead: %v", missing, seen)
 	}
 }
 
@@ -190,11 +219,16 @@ func TestDefectsNameStatements(t *testing.T) {
 			steps[s.ID] = true
 		}
 	}
-	for _, d := range defects {
+	for _, d := range defects() {
 		if names[d.name] || len(d.breaks) == 0 {
 			t.Errorf("%s is there twice, or breaks nothing", d.name)
 		}
 		names[d.name] = true
+		for _, id := range slices.Concat(d.at, furtherSteps[d.name]) {
+			if !steps[id] {
+				t.Errorf("%s is for the step %s, which does not exist", d.name, id)
+			}
+		}
 		for _, b := range d.breaks {
 			if _, known := req.Lookup(req.ID(b)); !known && !steps[b] {
 				t.Errorf("%s breaks %s, which is neither a statement nor a step", d.name, b)

@@ -18,8 +18,10 @@ type model struct {
 	dial    func() (net.Conn, error)
 	id      string
 	version wire.Version
-	clean   bool // connects with Clean Start 1 always, and keeps nothing
+	clean   bool   // connects with Clean Start 1 always, and keeps nothing
+	method  string // the Authentication Method, "" for none
 	defects map[string]bool
+	spoils  []defect // those that change packets; nil before the first packet
 	random  *rand.Rand
 
 	// the session
@@ -29,6 +31,11 @@ type model struct {
 	receiving  map[uint16]bool
 	subscribed bool // and it has been acknowledged
 	turn       int
+	expiring   map[uint16]bool // received with a Message Expiry Interval
+	acked      map[uint16]bool // what a defect takes for duplicates
+	lostAt     time.Time
+	receivedAt time.Time
+	closes     int // how many connections the server has ended
 
 	// the connection
 	nc         net.Conn
@@ -44,11 +51,16 @@ type model struct {
 	pingSent   time.Time
 	failures   int
 	waitLonger time.Duration
+	gone       bool      // a defect does not let it come back
+	reauth     time.Time // when the device has to re-authenticate
+	reauthing  bool
+	twice      bool // a defect has sent a second CONNECT
 }
 
 // sent is a message of QoS 1 or 2 on its way.
 type sent struct {
 	p        wire.Publish
+	at       time.Time // of the first PUBLISH
 	released bool
 	onWire   bool // on this connection
 }
@@ -75,7 +87,13 @@ func (m *model) run(ctx context.Context) {
 		if m.online && time.Since(started) > time.Minute {
 			m.failures = 0
 		}
+		if m.online {
+			m.lostAt = time.Now()
+		}
 		m.online = false
+		if m.gone {
+			<-ctx.Done()
+		}
 		wait(ctx, m.backoff())
 	}
 }
@@ -118,12 +136,12 @@ func (m *model) connection(ctx context.Context) {
 		return
 	}
 	defer nc.Close()
-	m.nc, m.online, m.subID = nc, false, 0
+	m.nc, m.online, m.subID, m.twice = nc, false, 0, false
 	m.aliasesIn, m.held = map[uint16]string{}, nil
 	if m.aliases == nil || !m.has("alias-kept-across-connections") {
 		m.aliases = map[string]uint16{}
 	}
-	m.limits = wire.Connack{}
+	m.limits, m.expiring = wire.Connack{}, map[uint16]bool{}
 	packets := make(chan arrival, 1000)
 	m.packets = packets
 	go read(nc, m.version, packets)
@@ -202,6 +220,7 @@ type malformedPacket struct {
 func (m *model) failed(err error) {
 	var v *wire.Violation
 	if !errors.As(err, &v) {
+		m.closed(err)
 		return
 	}
 	if m.has("malformed-packets-overlooked") {
@@ -215,6 +234,9 @@ func (m *model) failed(err error) {
 func (m *model) protest(code wire.ReasonCode) {
 	if m.version == wire.V5 && m.online {
 		m.send(wire.Disconnect{ReasonCode: code})
+		if m.has("stays-after-its-own-disconnect") {
+			time.Sleep(time.Minute)
+		}
 	}
 }
 
@@ -231,6 +253,9 @@ func (m *model) connect() wire.Connect {
 		if !m.clean {
 			c.Properties = c.Properties.With(wire.SessionExpiryInterval(3600))
 		}
+		if m.method != "" {
+			c.Properties = c.Properties.With(wire.AuthenticationMethod(m.method), wire.AuthenticationData("hello"))
+		}
 	}
 	return c
 }
@@ -238,13 +263,18 @@ func (m *model) connect() wire.Connect {
 // take handles a packet of the server. An error ends the connection.
 func (m *model) take(p wire.Packet) error {
 	if bad, ok := p.(malformedPacket); ok {
+		if _, bye := bad.Packet.(wire.Disconnect); bye && m.has("reserved-bits-of-disconnect-overlooked") {
+			return nil
+		}
 		if !m.has("malformed-packets-overlooked") {
 			m.protest(bad.bad.Code)
 			return errHangUp
 		}
 		p = bad.Packet
 	}
-	if _, connack := p.(wire.Connack); connack == m.online && !m.has("malformed-packets-overlooked") {
+	_, connack := p.(wire.Connack)
+	_, auth := p.(wire.Auth)
+	if connack == m.online && !(auth && m.method != "") && !m.has("malformed-packets-overlooked") {
 		m.protest(wire.ProtocolError)
 		return errHangUp
 	}
@@ -279,6 +309,8 @@ func (m *model) take(p wire.Packet) error {
 			return nil
 		}
 		return errHangUp
+	case wire.Auth:
+		return m.authenticate(p)
 	case wire.Unsuback:
 	default:
 		if !m.has("malformed-packets-overlooked") {
@@ -298,14 +330,16 @@ func (m *model) accepted(p wire.Connack) error {
 	if p.SessionPresent && (m.clean || !m.kept && m.version == wire.V5) && !m.has("session-present-believed") {
 		return errHangUp
 	}
-	if !p.SessionPresent && !m.has("session-kept-although-lost") {
+	if !p.SessionPresent && !m.keeps() {
 		m.outgoing, m.receiving = nil, map[uint16]bool{}
 	}
 	if !p.SessionPresent || m.receiving == nil {
 		m.receiving = map[uint16]bool{}
 	}
+	m.forget()
 	forgetful := m.kept && m.has("no-subscription-after-lost-session")
 	m.kept, m.online, m.limits, m.since = true, true, p, time.Now()
+	m.reauth, m.reauthing = time.Now().Add(reauthEvery), false
 	for _, o := range m.outgoing {
 		o.onWire = false
 	}
@@ -343,7 +377,7 @@ func (m *model) resume() {
 
 // flush sends what the quota allows.
 func (m *model) flush() {
-	if !m.online {
+	if !m.online || m.has("session-kept-and-resumed-late") && time.Since(m.since) < 2*time.Second {
 		return
 	}
 	maximum := int(m.limits.Properties.Int(wire.PropReceiveMaximum, 65535))
@@ -421,7 +455,11 @@ func (m *model) act() {
 		return
 	}
 	for range 2 {
-		m.publish(wire.Publish{Topic: "telemetry/" + m.id, QoS: wire.QoS(m.turn % 3), Payload: []byte("21.5")})
+		p := wire.Publish{Topic: "telemetry/" + m.id, QoS: wire.QoS(m.turn % 3), Payload: []byte("21.5")}
+		if p.QoS == wire.QoS2 && m.version == wire.V5 {
+			p.Properties = wire.Properties{wire.MessageExpiryInterval(20)}
+		}
+		m.publish(p)
 	}
 	if m.turn%10 == 1 {
 		m.publish(wire.Publish{Topic: "status/" + m.id, QoS: wire.QoS1, Retain: true, Payload: []byte("well")})
@@ -441,6 +479,9 @@ func (m *model) publish(p wire.Publish) {
 	if largest := ps.Int(wire.PropMaximumPacketSize, 1<<28); uint32(len(p.Payload)+60) > largest && !m.has("maximum-packet-size-ignored") {
 		return
 	}
+	if p.QoS == wire.QoS0 && m.stopped("full-quota-stops-pings") {
+		return
+	}
 	if p.QoS == wire.QoS0 {
 		m.send(m.aliased(p))
 		return
@@ -449,7 +490,7 @@ func (m *model) publish(p wire.Publish) {
 	if m.has("packet-id-reused") {
 		p.PacketID = 1
 	}
-	m.outgoing = append(m.outgoing, &sent{p: p})
+	m.outgoing = append(m.outgoing, &sent{p: p, at: time.Now()})
 	m.flush()
 }
 
@@ -459,7 +500,7 @@ func (m *model) aliased(p wire.Publish) wire.Publish {
 	if m.has("alias-although-not-allowed") && m.version == wire.V5 {
 		maximum = max(maximum, 1)
 	}
-	if maximum == 0 {
+	if maximum == 0 || m.has("packet-id-with-qos-0") {
 		return p
 	}
 	alias, known := m.aliases[p.Topic]
@@ -496,17 +537,27 @@ func (m *model) receive(p wire.Publish) error {
 		p.Topic = m.aliasesIn[alias]
 	}
 	unknown := len(p.Topic) < 8 || p.Topic[:8] != "command/"
+	if m.refused(p) {
+		return nil
+	}
 	switch p.QoS {
 	case wire.QoS0:
 		m.echo(p)
 	case wire.QoS1:
-		m.echo(p)
+		if m.has("old-identifiers-not-acknowledged") && m.acked[p.PacketID] {
+			return nil
+		}
+		if !m.has("old-identifiers-taken-for-duplicates") || !m.acked[p.PacketID] {
+			m.echo(p)
+		}
+		m.acked[p.PacketID] = true
 		if !m.has("no-puback") && !(unknown && m.has("unknown-topics-unacknowledged")) {
 			m.answer(wire.Puback{PacketID: p.PacketID}, "pubacks-out-of-order")
 		}
 	case wire.QoS2:
 		if !m.receiving[p.PacketID] || m.has("acts-on-duplicates") {
-			m.receiving[p.PacketID] = true
+			m.receivedAt = time.Now()
+			m.receiving[p.PacketID], m.expiring[p.PacketID] = true, p.Properties.Has(wire.PropMessageExpiryInterval)
 			m.echo(p)
 		}
 		if !m.has("no-pubrec") {
@@ -518,6 +569,9 @@ func (m *model) receive(p wire.Publish) error {
 
 // answer sends an acknowledgement; a defect turns the order of each two around.
 func (m *model) answer(p wire.Packet, swapped string) {
+	if p.Type() != wire.PUBREL && m.stopped("full-quota-stops-acknowledgements") || m.reauthing && m.has("re-authentication-stops-everything") {
+		return
+	}
 	if !m.has(swapped) {
 		m.send(p)
 		return
@@ -532,7 +586,7 @@ func (m *model) answer(p wire.Packet, swapped string) {
 // echo shows that the device has acted on a message.
 func (m *model) echo(p wire.Publish) {
 	if len(p.Topic) > 8 && p.Topic[:8] == "command/" && len(p.Payload) < 200 {
-		m.publish(wire.Publish{Topic: "echo/" + m.id, QoS: wire.QoS0, Payload: p.Payload})
+		m.publish(m.repeated(p))
 	}
 }
 
@@ -567,7 +621,12 @@ func (m *model) release(p wire.Pubrel) {
 	if !m.receiving[p.PacketID] && m.version == wire.V5 {
 		comp.ReasonCode = wire.PacketIdentifierNotFound
 	}
-	delete(m.receiving, p.PacketID)
+	if m.lapsed(p.PacketID) {
+		return
+	}
+	if !m.has("completed-identifiers-kept") {
+		delete(m.receiving, p.PacketID)
+	}
 	if !m.has("no-pubcomp") {
 		m.send(comp)
 	}
@@ -580,6 +639,11 @@ func (m *model) finish(id uint16) {
 
 // tick does what time demands.
 func (m *model) tick(now time.Time) error {
+	m.age(now)
+	if m.leaves(now) {
+		return errHangUp
+	}
+	m.reauthenticate(now)
 	if m.subID != 0 && now.Sub(m.since) > answerTimeout && !m.has("waits-for-suback-for-ever") {
 		return errHangUp
 	}
@@ -592,8 +656,10 @@ func (m *model) tick(now time.Time) error {
 			return errHangUp
 		}
 	}
-	full := m.has("full-quota-stops-pings") && len(m.outgoing) >= int(m.limits.Properties.Int(wire.PropReceiveMaximum, 65535))
-	if now.Sub(m.lastSent) >= period*8/10 && !m.has("no-pingreq") && !full {
+	if m.has("pingreq-late") {
+		period = period * 18 / 10
+	}
+	if now.Sub(m.lastSent) >= period*8/10 && !m.has("no-pingreq") && !m.stopped("full-quota-stops-pings") {
 		m.send(wire.Pingreq{})
 		if m.pingSent.IsZero() {
 			m.pingSent = now
