@@ -49,7 +49,11 @@ func explain(w io.Writer, expr string) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	for n, r := range requirements(statements, list) {
+	explained, err := requirements(statements, list)
+	if err != nil {
+		return err
+	}
+	for n, r := range explained {
 		if n > 0 {
 			fmt.Fprintln(w)
 		}
@@ -85,9 +89,13 @@ func explainRequirement(w io.Writer, r requirement, list []harness.Item) {
 	for _, id := range s.Twins {
 		item(w, "twin", "%s", briefly(id))
 	}
+	if !r.Observable {
+		item(w, "not observable", "on a server: %s", r.WhyNot)
+	}
+	if d := r.Device; d != nil && d.WhyNot != "" {
+		item(w, "not observable", "on a device: %s", d.WhyNot)
+	}
 	switch {
-	case !r.Observable:
-		item(w, "not observable", "%s", r.WhyNot)
 	case s.How != "":
 		item(w, "how to check", "%s", s.How)
 	}
@@ -105,10 +113,30 @@ func explainRequirement(w io.Writer, r requirement, list []harness.Item) {
 		item(w, "monitor", "%s", m)
 	}
 	if !r.checked() && r.Observable {
-		item(w, "checked by", "nothing checks this yet")
+		item(w, "checked by", "nothing checks this on a server yet")
+	}
+	if d := r.Device; d != nil {
+		explainDevice(w, d)
 	}
 	for _, d := range r.Defects {
 		item(w, "defect", "%s breaks it in the reference broker", d)
+	}
+}
+
+// explainDevice writes what checks a statement when a device is tested.
+func explainDevice(w io.Writer, d *deviceRequirement) {
+	for _, s := range d.Steps {
+		name := "device step"
+		if s.Records {
+			name = "recorded by"
+		}
+		item(w, name, "%s %s (%s)", s.ID, s.Text, strings.Join(s.Plans, ", "))
+	}
+	for _, m := range d.Monitors {
+		item(w, "device monitor", "%s", m)
+	}
+	if !d.checked() && d.Observable {
+		item(w, "checked by", "nothing checks this on a device yet")
 	}
 }
 

@@ -123,6 +123,9 @@ type statementCount struct {
 	Known      int    `json:"known"`
 	Observable int    `json:"observable"` // by a test of a server
 	Checked    int    `json:"checked"`    // by a spec or a monitor
+	// Of those that a test of a device can see, and that a step of a plan or a monitor looks at.
+	DeviceObservable int `json:"deviceObservable"`
+	DeviceChecked    int `json:"deviceChecked"`
 }
 
 func listRequirements(w io.Writer, asJSON bool) error {
@@ -130,17 +133,22 @@ func listRequirements(w io.Writer, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	all := requirements(req.All(), items)
-	checked := map[req.ID]bool{}
-	for _, r := range all {
-		checked[r.ID] = r.checked()
+	all, err := requirements(req.All(), items)
+	if err != nil {
+		return err
 	}
+	checked, onDevice := map[req.ID]bool{}, map[req.ID]bool{}
+	for _, r := range all {
+		checked[r.ID], onDevice[r.ID] = r.checked(), r.Device.checked()
+	}
+	some := func(req.ID) bool { return true }
 	var counts []statementCount
 	for _, v := range []req.Version{req.V5, req.V311} {
-		c := req.Cover(v, req.Server, func(id req.ID) bool { return checked[id] }, func(req.ID) bool { return true })
+		c := req.Cover(v, req.Server, func(id req.ID) bool { return checked[id] }, some)
+		d := req.Cover(v, req.Client, func(id req.ID) bool { return onDevice[id] }, some)
 		name := wire.Version(v).String()
-		counts = append(counts, statementCount{name, true, c.Known, c.Observable, c.Exercised},
-			statementCount{name, false, c.Unnumbered.Known, c.Unnumbered.Observable, c.Unnumbered.Exercised})
+		counts = append(counts, statementCount{name, true, c.Known, c.Observable, c.Exercised, d.Observable, d.Exercised},
+			statementCount{name, false, c.Unnumbered.Known, c.Unnumbered.Observable, c.Unnumbered.Exercised, d.Unnumbered.Observable, d.Unnumbered.Exercised})
 	}
 	if asJSON {
 		return printJSON(w, struct {
@@ -150,14 +158,11 @@ func listRequirements(w io.Writer, asJSON bool) error {
 	}
 	var rows [][]string
 	for _, r := range all {
-		state := "not observable"
-		switch {
-		case r.checked():
-			state = "checked"
-		case r.Observable:
-			state = "not checked yet"
+		device := "-"
+		if r.Device != nil {
+			device = "device: " + state(r.Device.checked(), r.Device.Observable)
 		}
-		rows = append(rows, []string{string(r.ID), string(r.Level), string(r.Binds), state, r.Text})
+		rows = append(rows, []string{string(r.ID), string(r.Level), string(r.Binds), "server: " + state(r.checked(), r.Observable), device, r.Text})
 	}
 	if err := printTable(w, rows); err != nil {
 		return err
@@ -168,9 +173,21 @@ func listRequirements(w io.Writer, asJSON bool) error {
 		if !c.Numbered {
 			kind = "duties without a number"
 		}
-		fmt.Fprintf(w, "MQTT %s %s: %d known, %d observable by a test of a server, %d checked\n", c.Version, kind, c.Known, c.Observable, c.Checked)
+		fmt.Fprintf(w, "MQTT %s %s: %d known, %d observable by a test of a server, %d checked; %d by a test of a device, %d checked\n",
+			c.Version, kind, c.Known, c.Observable, c.Checked, c.DeviceObservable, c.DeviceChecked)
 	}
 	return nil
+}
+
+// state says how far a statement is checked on one side.
+func state(checked, observable bool) string {
+	switch {
+	case checked:
+		return "checked"
+	case observable:
+		return "not checked yet"
+	}
+	return "not observable"
 }
 
 func listDefects(w io.Writer, asJSON bool) error {
