@@ -55,57 +55,56 @@ func (c *Conn) leaves(judge func(r *Record, p wire.Publish, m message)) left {
 	return now
 }
 
-// forgets judges connections that ended a session by Session Present 0 although the client asked to resume it. It
-// reports a PUBLISH with DUP 1 that repeats what an earlier connection left unacknowledged, from a client that knew.
-func forgets(h *History, j *Judgement) {
-	bound := h.boundSet(j)
-	for _, conns := range h.clients {
-		var before left
-		for _, c := range conns {
-			if !c.accepted() {
-				continue
-			}
-			judged := bound[c] && c.fresh() && !c.Connect.CleanStart && len(before) > 0
-			before = c.leaves(func(r *Record, p wire.Publish, m message) {
-				conn, again := before[m]
-				switch {
-				case !judged || !c.informed(h.Judged, r):
-				case p.Dup && again:
-					j.broken(c, r.Seq, "expected the session to be forgotten, observed the PUBLISH that connection %s left unacknowledged again under Packet Identifier %d", conn, m.id)
-				default:
-					j.kept(c)
+// past is what a connection follows in the history of its Client Identifier.
+type past struct {
+	left    left
+	cleaned bool // the connection before had Clean Start 1
+}
+
+// repeats makes a judge of connections after which nothing of an earlier session may be sent again. It reports a PUBLISH
+// with DUP 1 that repeats what the connection before has left unacknowledged; one that is sent as a new message, with
+// DUP 0, is one.
+func repeats(judged func(c *Conn, before past) bool, knows func(h *History, c *Conn, r *Record) bool, expected string) func(*History, *Judgement) {
+	return func(h *History, j *Judgement) {
+		bound := h.boundSet(j)
+		for _, conns := range h.clients {
+			var before past
+			for _, c := range conns {
+				if !c.accepted() {
+					continue
 				}
-			})
+				is := bound[c] && c.fresh() && len(before.left) > 0 && judged(c, before)
+				now := c.leaves(func(r *Record, p wire.Publish, m message) {
+					conn, again := before.left[m]
+					switch {
+					case !is || !knows(h, c, r):
+					case p.Dup && again:
+						j.broken(c, r.Seq, "expected %s, observed the PUBLISH that connection %s left unacknowledged again under Packet Identifier %d", expected, conn, m.id)
+					default:
+						j.kept(c)
+					}
+				})
+				before = past{now, c.Connect.CleanStart}
+			}
 		}
 	}
 }
 
+// forgets judges connections that ended a session by Session Present 0 although the client asked to resume it, from when
+// the client knew.
+var forgets = repeats(
+	func(c *Conn, _ past) bool { return !c.Connect.CleanStart },
+	func(h *History, c *Conn, r *Record) bool { return c.informed(h.Judged, r) },
+	"the session to be forgotten")
+
 // beginsAnew judges connections with Clean Start 1, and in 3.1.1 those that follow one: a session that Clean Session 1
-// began ends with its connection. A message that is sent once more as a new one, with DUP 0, is one.
-func beginsAnew(h *History, j *Judgement) {
-	bound := h.boundSet(j)
-	for _, conns := range h.clients {
-		var before left
-		cleaned := false
-		for _, c := range conns {
-			if !c.accepted() {
-				continue
-			}
-			judged := bound[c] && len(before) > 0 && c.fresh() && (c.Connect.CleanStart || cleaned && c.Version == wire.V311)
-			cleaned = c.Connect.CleanStart
-			before = c.leaves(func(r *Record, p wire.Publish, m message) {
-				conn, again := before[m]
-				switch {
-				case !judged:
-				case p.Dup && again:
-					j.broken(c, r.Seq, "expected a session that begins anew, observed the PUBLISH that connection %s left unacknowledged again under Packet Identifier %d", conn, m.id)
-				default:
-					j.kept(c)
-				}
-			})
-		}
-	}
-}
+// began ends with its connection.
+var beginsAnew = repeats(
+	func(c *Conn, before past) bool {
+		return c.Connect.CleanStart || before.cleaned && c.Version == wire.V311
+	},
+	func(*History, *Conn, *Record) bool { return true },
+	"a session that begins anew")
 
 // ownSession judges each PUBLISH with DUP 1 that repeats what a connection of the trace has left unacknowledged: it must
 // have been one under the same Client Identifier.
