@@ -53,7 +53,8 @@ func tested(t *testing.T, plan engine.Plan, who personality, enough func(*engine
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &model{id: "model", version: who.version, clean: who.clean, method: who.method, defects: map[string]bool{}, random: rand.New(rand.NewPCG(1, 2))}
+		m := &model{id: "model", version: who.version, clean: who.clean, defects: map[string]bool{}, random: rand.New(rand.NewPCG(1, 2))}
+		m.method = who.method
 		for _, d := range defects {
 			m.defects[d] = true
 		}

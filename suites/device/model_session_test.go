@@ -11,6 +11,22 @@ import (
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
+// memory is what defects need to know, and what Enhanced Authentication takes.
+type memory struct {
+	spoils     []defect        // those that change packets; nil before the first packet
+	acked      map[uint16]bool // identifiers of messages of QoS 1 that came and were acknowledged
+	expiring   map[uint16]bool // of messages of QoS 2 that came with a Message Expiry Interval
+	receivedAt time.Time       // the last message of QoS 2
+	lostAt     time.Time       // the last connection
+	closes     int             // how many connections the server has ended
+	gone       bool            // the device does not come back
+	twice      bool            // a second CONNECT has been sent on this connection
+
+	method    string    // the Authentication Method, "" for none
+	reauth    time.Time // when the device has to re-authenticate
+	reauthing bool
+}
+
 // repeated is the message by which the device shows that it has acted on a command: it goes to the Response Topic if
 // there is one, and repeats what came.
 func (m *model) repeated(p wire.Publish) wire.Publish {
@@ -100,7 +116,7 @@ func (m *model) age(now time.Time) {
 	}
 	if oldest > 0 {
 		m.outgoing = slices.DeleteFunc(m.outgoing, func(o *sent) bool {
-			return now.Sub(o.at) > oldest && (m.has("gives-up-after-half-a-minute") || o.p.Properties.Has(wire.PropMessageExpiryInterval))
+			return now.Sub(o.begun) > oldest && (m.has("gives-up-after-half-a-minute") || o.p.Properties.Has(wire.PropMessageExpiryInterval))
 		})
 	}
 }

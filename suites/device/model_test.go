@@ -18,11 +18,10 @@ type model struct {
 	dial    func() (net.Conn, error)
 	id      string
 	version wire.Version
-	clean   bool   // connects with Clean Start 1 always, and keeps nothing
-	method  string // the Authentication Method, "" for none
+	clean   bool // connects with Clean Start 1 always, and keeps nothing
 	defects map[string]bool
-	spoils  []defect // those that change packets; nil before the first packet
 	random  *rand.Rand
+	memory
 
 	// the session
 	kept       bool // there is one
@@ -31,11 +30,6 @@ type model struct {
 	receiving  map[uint16]bool
 	subscribed bool // and it has been acknowledged
 	turn       int
-	expiring   map[uint16]bool // received with a Message Expiry Interval
-	acked      map[uint16]bool // what a defect takes for duplicates
-	lostAt     time.Time
-	receivedAt time.Time
-	closes     int // how many connections the server has ended
 
 	// the connection
 	nc         net.Conn
@@ -51,18 +45,15 @@ type model struct {
 	pingSent   time.Time
 	failures   int
 	waitLonger time.Duration
-	gone       bool      // a defect does not let it come back
-	reauth     time.Time // when the device has to re-authenticate
-	reauthing  bool
-	twice      bool // a defect has sent a second CONNECT
+	pause      time.Duration // the last one between two connections
 }
 
 // sent is a message of QoS 1 or 2 on its way.
 type sent struct {
 	p        wire.Publish
-	at       time.Time // of the first PUBLISH
 	released bool
 	onWire   bool // on this connection
+	begun    time.Time
 }
 
 // arrival is a packet, or the end of the connection.
@@ -490,7 +481,7 @@ func (m *model) publish(p wire.Publish) {
 	if m.has("packet-id-reused") {
 		p.PacketID = 1
 	}
-	m.outgoing = append(m.outgoing, &sent{p: p, at: time.Now()})
+	m.outgoing = append(m.outgoing, &sent{p: p, begun: time.Now()})
 	m.flush()
 }
 
