@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mqttspec/mqttspec/harness"
+	"github.com/mqttspec/mqttspec/harness/target"
 )
 
 func newDoctorCommand() *cobra.Command {
@@ -26,7 +28,7 @@ a container engine only targets of the kind docker: do not work, which is told b
 			return diagnose(ctx, cmd.OutOrStdout(), clean)
 		},
 	}
-	cmd.Flags().BoolVar(&clean, "clean", false, "remove containers that earlier runs left")
+	cmd.Flags().BoolVar(&clean, "clean", false, "remove what earlier runs left: containers, local programs and their directories")
 	return cmd
 }
 
@@ -44,6 +46,7 @@ func diagnose(ctx context.Context, w io.Writer, clean bool) error {
 	p := page{w: w, colour: coloured(w)}
 	grave := 0
 	findings := []finding{lookAtLoopback("127.0.0.1"), lookAtFiles(), lookAtClock(), lookAtTimers(time.Second)}
+	findings = append(findings, lookAtHomes(clean))
 	for _, f := range append(findings, lookAtEngine(ctx, clean)...) {
 		if f.ok {
 			p.printf("%s %-12s %s\n", p.in("32", "✔"), f.what, printable(f.is))
@@ -113,6 +116,25 @@ func lookAtClock() finding {
 		f.is += fmt.Sprintf(", and it was moved by %s within 200 ms", drift)
 	default:
 		f.ok = true
+	}
+	return f
+}
+
+// lookAtHomes looks for local programs and their directories that killed runs have left.
+func lookAtHomes(clean bool) finding {
+	f := finding{what: "programs", mild: true, remedy: "end and remove them with: mqttspec doctor --clean"}
+	look, found := target.LeftHomes, "directories of local programs that earlier runs left: "
+	if clean {
+		look, found = target.CleanHomes, "removed "
+	}
+	paths, err := look()
+	switch {
+	case err != nil:
+		f.is, f.remedy = err.Error(), "remove them by hand"
+	case len(paths) == 0:
+		f.ok, f.is = true, "earlier runs have left none"
+	default:
+		f.ok, f.is = clean, found+strings.Join(paths, ", ")
 	}
 	return f
 }

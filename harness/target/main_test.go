@@ -64,6 +64,11 @@ func act(role string, args []string) error {
 			return err
 		}
 		fmt.Println("child", child.Process.Pid)
+		if len(args) > 1 {
+			if err := os.WriteFile(filepath.Join(args[1], "child"), fmt.Append(nil, child.Process.Pid), 0o644); err != nil {
+				return err
+			}
+		}
 		return serve(args[0])
 	case "open":
 		if _, err := Open(context.Background(), args[0], Options{Local: true, Log: slog.New(slog.DiscardHandler)}); err != nil {
@@ -86,17 +91,6 @@ func serve(port string) error {
 	}
 	fmt.Println("serving on", port)
 	return b.Serve(l)
-}
-
-// program describes this binary in a role, to be started as a command.
-func program(t *testing.T, role string) Description {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Description{Name: role, Spec: "exec:" + role, Exec: &Exec{
-		Command: fmt.Sprintf("'%s' {port} '{dir}'", self), Env: map[string]string{actAs: role}}}
 }
 
 // within returns a context that ends before the test does.

@@ -37,7 +37,7 @@ type process struct {
 	options     Options
 	way         endpoint
 	port        int
-	directory   string
+	home        home
 	log         *tail
 
 	mu     sync.Mutex
@@ -72,6 +72,11 @@ func openProcess(ctx context.Context, d Description, o Options) (*process, error
 	if err != nil {
 		return nil, err
 	}
+	if removed, err := CleanHomes(); err != nil {
+		o.Log.Warn("programs of earlier runs are left", "error", err)
+	} else if len(removed) > 0 {
+		o.Log.Info("removed what earlier runs left", "directories", removed)
+	}
 	for attempt := 1; ; attempt++ {
 		p := &process{description: d, options: o, login: loginFor(d, o), log: newTail()}
 		p.way = endpoint{transport: transport, path: cmp.Or(d.Exec.Path, defaultPath), tls: config, log: o.Log}
@@ -95,7 +100,7 @@ func (p *process) prepare() (err error) {
 		return fmt.Errorf("%w: %w", harness.ErrUnreachable, err)
 	}
 	p.way.host = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
-	if p.directory, err = os.MkdirTemp("", "mqttspec-"+p.description.Name+"-"); err != nil {
+	if p.home, err = newHome(p.description.Name); err != nil {
 		return fmt.Errorf("%w: no directory for the broker: %w", harness.ErrUnreachable, err)
 	}
 	for _, f := range p.description.Exec.Files {
@@ -103,7 +108,7 @@ func (p *process) prepare() (err error) {
 		if err != nil {
 			return err
 		}
-		name := filepath.Join(p.directory, f.Path)
+		name := filepath.Join(p.home.data(), f.Path)
 		err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(p.fill(string(content))), 0o644))
 		if err != nil {
 			return fmt.Errorf("%w: a file of the broker: %w", harness.ErrUnreachable, err)
@@ -114,7 +119,7 @@ func (p *process) prepare() (err error) {
 
 // fill puts port and directory where the description leaves them open.
 func (p *process) fill(s string) string {
-	return strings.NewReplacer("{port}", strconv.Itoa(p.port), "{dir}", p.directory).Replace(s)
+	return strings.NewReplacer("{port}", strconv.Itoa(p.port), "{dir}", p.home.data()).Replace(s)
 }
 
 // Start starts the program, on the data that an earlier life left, and returns when it answers CONNECT. It does nothing
@@ -189,6 +194,7 @@ func (p *process) launch() (*running, error) {
 	for _, name := range slices.Sorted(maps.Keys(p.description.Exec.Env)) {
 		c.Env = append(c.Env, name+"="+p.fill(p.description.Exec.Env[name]))
 	}
+	c.Env = append(c.Env, tokenVariable+"="+p.home.token)
 	setGroup(c)
 	r := &running{command: c, ended: make(chan struct{})}
 	started := make(chan error)
@@ -210,6 +216,9 @@ func (p *process) launch() (*running, error) {
 		return nil, fmt.Errorf("%w: %w", harness.ErrUnreachable, err)
 	}
 	p.run, p.paused = r, false
+	if err := p.home.note(c.Process.Pid); err != nil {
+		p.options.Log.Warn("the program could not be written down", "error", err)
+	}
 	return r, nil
 }
 
@@ -311,10 +320,7 @@ func (p *process) Close() error {
 			<-r.ended
 		}
 	}
-	if p.directory == "" {
-		return nil
-	}
-	return os.RemoveAll(p.directory)
+	return p.home.remove()
 }
 
 // Ports are chosen below those that systems give to outgoing connections, which would take them away again.

@@ -17,6 +17,17 @@ import (
 	"github.com/mqttspec/mqttspec/harness"
 )
 
+// program describes this binary in a role, to be started as a command.
+func program(t *testing.T, role string) Description {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Description{Name: role, Spec: "exec:" + role, Exec: &Exec{
+		Command: fmt.Sprintf("'%s' {port} '{dir}'", self), Env: map[string]string{actAs: role}}}
+}
+
 // leavesNothing demands, at the end of the test, that no directory of a target of that name is left.
 func leavesNothing(t *testing.T, name string) {
 	t.Helper()
@@ -58,8 +69,8 @@ func TestProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o := other.(*process); o.port == p.port || o.directory == p.directory {
-		t.Errorf("the instances share a port or a directory: %d %s", o.port, o.directory)
+	if o := other.(*process); o.port == p.port || o.home.data() == p.home.data() {
+		t.Errorf("the instances share a port or a directory: %d %s", o.port, o.home.data())
 	}
 	accepts(t, other)
 	pid := other.(*process).run.command.Process.Pid
@@ -115,14 +126,14 @@ func TestProcessControl(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepts(t, target)
-	lives, err := os.ReadFile(filepath.Join(p.directory, "lives"))
+	lives, err := os.ReadFile(filepath.Join(p.home.data(), "lives"))
 	if err != nil || strings.Count(string(lives), "\n") != 2 {
 		t.Errorf("the directory did not stay: %q, %v", lives, err)
 	}
 	if err := p.Start(ctx); err != nil { // it runs: nothing to do
 		t.Error(err)
 	}
-	again, err := os.ReadFile(filepath.Join(p.directory, "lives"))
+	again, err := os.ReadFile(filepath.Join(p.home.data(), "lives"))
 	if err != nil || string(again) != string(lives) {
 		t.Errorf("it was started twice: %q, %v", again, err)
 	}
@@ -236,12 +247,12 @@ func TestFilesAndEnvironmentOfAProcess(t *testing.T) {
 	d.Exec.Env["WHERE"] = "{dir}:{port}"
 	p := open(t, d, Options{}).(*process)
 	port := strconv.Itoa(p.port)
-	for name, want := range map[string]string{"conf/a.conf": "port " + port + " in " + p.directory, "b.conf": "other " + port} {
-		if got, err := os.ReadFile(filepath.Join(p.directory, name)); err != nil || string(got) != want {
+	for name, want := range map[string]string{"conf/a.conf": "port " + port + " in " + p.home.data(), "b.conf": "other " + port} {
+		if got, err := os.ReadFile(filepath.Join(p.home.data(), name)); err != nil || string(got) != want {
 			t.Errorf("%s holds %q (%v), want %q", name, got, err, want)
 		}
 	}
-	if want := "WHERE=" + p.directory + ":" + port; !strings.Contains(strings.Join(p.run.command.Env, "\n"), want) {
+	if want := "WHERE=" + p.home.data() + ":" + port; !strings.Contains(strings.Join(p.run.command.Env, "\n"), want) {
 		t.Errorf("the environment lacks %s", want)
 	}
 

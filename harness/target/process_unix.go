@@ -4,6 +4,8 @@ package target
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -30,4 +32,10 @@ func signalGroup(c *exec.Cmd, s groupSignal) error {
 func pidAlive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)
+}
+
+// mine reports whether a file belongs to the user of this process.
+func mine(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Getuid()
 }

@@ -2,7 +2,7 @@
 // local command, a container. It is the only package that knows of containers.
 //
 // What is started serves the loopback interface. It ends with Close; what a killed run left behind is removed by the
-// next one that starts a container, or by [Clean].
+// next one that starts a target of the same kind, or by [Clean] and [CleanHomes].
 package target
 
 import (
