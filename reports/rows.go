@@ -36,7 +36,12 @@ func OpenRows(path string) (*RowWriter, error) {
 // to a cut one) and every call, [RowWriter.Close] included, returns that first error.
 func (w *RowWriter) Write(r Row) error {
 	r.Trace = masked(r.Trace, r.Version)
-	line, err := json.Marshal(r)
+	return w.append("row of "+r.ID, r)
+}
+
+// append writes one line; what says what it is about.
+func (w *RowWriter) append(what string, value any) error {
+	line, err := json.Marshal(value)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
@@ -46,7 +51,7 @@ func (w *RowWriter) Write(r Row) error {
 		_, err = w.file.Write(append(line, '\n'))
 	}
 	if err != nil {
-		w.err = fmt.Errorf("row of %s: %w", r.ID, err)
+		w.err = fmt.Errorf("%s: %w", what, err)
 	}
 	return w.err
 }
@@ -61,33 +66,67 @@ func (w *RowWriter) Close() error {
 	return w.err
 }
 
-// ReadRows reads a rows file. A last line without its end, which a crash or a full disk leaves, is passed over; a
-// malformed line anywhere else is an error.
+// ReadRows reads the rows of a rows file. A last line without its end, which a crash or a full disk leaves, is passed
+// over; a malformed line anywhere else is an error.
 func ReadRows(path string) ([]Row, error) {
+	var d Diary
+	err := readRows(path, &d)
+	return d.Rows, err
+}
+
+// readRows reads a rows file line by line.
+func readRows(path string, d *Diary) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("rows: %w", err)
+		return fmt.Errorf("rows: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	var rows []Row
 	in := bufio.NewReader(f)
 	for n := 1; ; n++ {
 		line, err := in.ReadBytes('\n')
 		last := errors.Is(err, io.EOF)
 		if err != nil && !last {
-			return rows, fmt.Errorf("rows: %w", err)
+			return fmt.Errorf("rows: %w", err)
 		}
 		if len(bytes.TrimSpace(line)) > 0 {
-			var r Row
-			switch err := json.Unmarshal(line, &r); {
-			case err == nil:
-				rows = append(rows, r)
-			case !last:
-				return rows, fmt.Errorf("%s:%d: %w", path, n, err)
+			if err := d.take(line); err != nil && !last {
+				return fmt.Errorf("%s:%d: %w", path, n, err)
 			}
 		}
 		if last {
-			return rows, nil
+			return nil
 		}
 	}
+}
+
+// take adds what a line says. Lines of kinds that a later version has are passed over.
+func (d *Diary) take(line []byte) error {
+	var kind struct {
+		Event string `json:"event"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return err
+	}
+	switch kind.Event {
+	case "run":
+		return json.Unmarshal(line, &d.Head)
+	case "target":
+		var o opening
+		err := json.Unmarshal(line, &o)
+		if err == nil {
+			d.Targets = append(d.Targets, o.Target)
+		}
+		return err
+	case "over":
+		d.Over = new(Over)
+		return json.Unmarshal(line, d.Over)
+	case "begin", "end":
+		var r Row
+		err := json.Unmarshal(line, &r)
+		if err == nil {
+			d.Rows = append(d.Rows, r)
+		}
+		return err
+	}
+	return nil
 }

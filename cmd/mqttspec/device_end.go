@@ -148,6 +148,13 @@ func (t *tester) note(err error) {
 
 // report makes the outputs, shows the result and returns the failure with its exit code.
 func (t *tester) report(targets []reports.TargetInfo, specs []reports.SpecInfo, cause error) error {
+	for n := len(targets); n < t.o.expect; n++ {
+		targets = append(targets, reports.TargetInfo{Name: fmt.Sprintf("device %d", n+1), Variant: "default", Error: t.missing()})
+	}
+	t.mu.Lock()
+	info := t.info(targets, cause)
+	t.mu.Unlock()
+	_ = t.rows.End(reports.Over{Run: info, Specs: specs, Targets: targets}) // Close tells the first error of all
 	err := t.rows.Close()
 	missed := t.queue.close()
 	t.mu.Lock()
@@ -164,10 +171,7 @@ func (t *tester) report(targets []reports.TargetInfo, specs []reports.SpecInfo, 
 	if err != nil {
 		t.note(usagef("%w", err))
 	}
-	for n := len(targets); n < t.o.expect; n++ {
-		targets = append(targets, reports.TargetInfo{Name: fmt.Sprintf("device %d", n+1), Variant: "default", Error: t.missing()})
-	}
-	result := reports.Assemble(specs, rows, targets, t.info(targets, cause))
+	result := reports.Assemble(specs, rows, targets, info)
 	written, err := reports.Write(t.o.out, result)
 	if err != nil {
 		t.note(usagef("%w", err))

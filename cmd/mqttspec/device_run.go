@@ -16,6 +16,7 @@ import (
 	"github.com/mqttspec/mqttspec/harness/device"
 	"github.com/mqttspec/mqttspec/harness/pki"
 	"github.com/mqttspec/mqttspec/reports"
+	"github.com/mqttspec/mqttspec/suites"
 	plans "github.com/mqttspec/mqttspec/suites/device"
 )
 
@@ -108,6 +109,12 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if t.bench, err = device.New(config); err != nil {
 		l.Close()
 		return err
+	}
+	if err := t.rows.Begin(reports.Head{Run: t.info(nil, nil), Specs: t.bench.SpecsIn(suites.Versions...)}); err != nil {
+		l.Close()
+		t.bench.Close()
+		_ = t.rows.Close() // it would say the same again
+		return usagef("the run cannot be recorded: %w", err)
 	}
 	start.bench = t.bench
 	outlivePipes()

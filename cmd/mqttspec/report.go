@@ -23,8 +23,10 @@ func newReportCommand() *cobra.Command {
 	var out string
 	render := &cobra.Command{
 		Use:   "render DIR",
-		Short: "Make the outputs anew from the result.json in a directory",
-		Args:  cobra.ExactArgs(1),
+		Short: "Make the outputs anew from what is in a directory",
+		Long: `render makes the outputs anew from the result.json in a directory. A run that was killed leaves none: then
+they are made from its rows.jsonl, and what had not ended is inconclusive.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to := out
 			if to == "" {
@@ -49,14 +51,15 @@ func renderReport(from, to string) ([]string, error) {
 		from = filepath.Dir(from)
 	}
 	result, err := reports.ReadResult(filepath.Join(from, string(reports.JSON)))
+	recorded := err == nil
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usagef("there is no %s in %s", reports.JSON, from)
+		result, err = resultOfRows(from)
 	}
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 	formats := reports.Formats()
-	if filepath.Clean(from) == filepath.Clean(to) {
+	if recorded && filepath.Clean(from) == filepath.Clean(to) {
 		formats = slices.DeleteFunc(formats, func(f reports.Format) bool { return f == reports.JSON })
 	}
 	written, err := reports.Write(to, result, formats...)
@@ -64,4 +67,16 @@ func renderReport(from, to string) ([]string, error) {
 		return written, &exitError{exitUsage, err}
 	}
 	return written, nil
+}
+
+// resultOfRows makes the result of a run from its rows alone.
+func resultOfRows(dir string) (reports.Result, error) {
+	diary, err := reports.ReadDiary(filepath.Join(dir, rowsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return reports.Result{}, fmt.Errorf("there is neither %s nor %s in %s", reports.JSON, rowsFile, dir)
+	}
+	if err != nil {
+		return reports.Result{}, err
+	}
+	return diary.Result(), nil
 }

@@ -253,6 +253,10 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 		return err
 	}
 	outlivePipes()
+	if err := r.rows.Begin(r.head()); err != nil {
+		_ = r.rows.Close() // it would say the same again
+		return usagef("the run cannot be recorded: %w", err)
+	}
 	r.show = newShower(o.format, stdout, stderr)
 	r.jitter = harness.MeasureJitter()
 	defer r.jitter.Stop()

@@ -32,20 +32,21 @@ func openReport(dir string) (*reports.RowWriter, error) {
 
 // report makes the outputs of what ran, shows the result and returns the failure with its exit code.
 func (r *runner) report() error {
-	err := r.rows.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil {
+	_ = r.rows.End(reports.Over{Run: r.info()}) // Close tells the first error of all
+	if err := r.rows.Close(); err != nil {
 		// such as a full disk: what is missing in the rows would be missing in every output
 		r.note(usagef("the run cannot be recorded: %w", err))
 		r.show.pause()
 		return r.failure(exitUsage)
 	}
-	rows, err := reports.ReadRows(filepath.Join(r.o.out, rowsFile))
+	diary, err := reports.ReadDiary(filepath.Join(r.o.out, rowsFile))
 	if err != nil {
 		r.note(usagef("%w", err))
+		return r.failure(exitUsage)
 	}
-	result := reports.Assemble(specInfos(r.selected.items), rows, r.targets, r.info())
+	result := diary.Result()
 	written, err := reports.Write(r.o.out, result)
 	if err != nil {
 		r.note(usagef("%w", err))
@@ -66,12 +67,21 @@ func (r *runner) failure(code int) error {
 	return &exitError{code: code}
 }
 
+// head describes the run as it is going to be.
+func (r *runner) head() reports.Head {
+	h := reports.Head{Specs: specInfos(r.selected.items), Run: reports.RunInfo{
+		Arguments: r.o.arguments, Seed: r.o.seed, Start: r.start, Parallel: r.o.parallel, Strict: r.o.strict, Tool: toolVersion(),
+	}}
+	for _, d := range r.descriptions {
+		h.Targets = append(h.Targets, d.Spec)
+	}
+	return h
+}
+
 // info describes the run as it was.
 func (r *runner) info() reports.RunInfo {
-	info := reports.RunInfo{
-		Arguments: r.o.arguments, Seed: r.o.seed, Start: r.start, Duration: time.Since(r.start), Jitter: r.jitter.Worst(r.start),
-		Parallel: r.o.parallel, Interrupted: r.interrupted, Strict: r.o.strict, Tool: toolVersion(),
-	}
+	info := r.head().Run
+	info.Duration, info.Jitter, info.Interrupted = time.Since(r.start), r.jitter.Worst(r.start), r.interrupted
 	var reasons []string
 	if r.interrupted {
 		reasons = append(reasons, errInterrupted.Error())

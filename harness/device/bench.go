@@ -311,8 +311,12 @@ func (b *Bench) Specs() (specs []reports.SpecInfo) {
 			versions = append(versions, v)
 		}
 	}
-	slices.Sort(versions)
-	for _, v := range slices.Backward(versions) {
+	return b.SpecsIn(versions...)
+}
+
+// SpecsIn is [Bench.Specs] for versions that may come.
+func (b *Bench) SpecsIn(versions ...wire.Version) (specs []reports.SpecInfo) {
+	for _, v := range slices.Backward(slices.Sorted(slices.Values(versions))) {
 		for _, s := range b.config.Plan.Steps {
 			if s.In(v) {
 				specs = append(specs, b.config.Plan.describe(s, v))
