@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Format is an output that can be made of a result.
@@ -34,23 +36,52 @@ func Write(dir string, r Result, formats ...Format) (written []string, err error
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("report directory: %w", err)
 	}
-	var failures []error
+	var failures []failure
 	for _, f := range formats {
 		writer := map[Format]func(io.Writer, Result) error{
 			JSON: WriteJSON, JUnit: WriteJUnit, HTML: WriteHTML, Summary: WriteSummary, Badge: WriteBadge,
 		}[f]
 		if writer == nil {
-			failures = append(failures, fmt.Errorf("no output is called %q", f))
+			failures = append(failures, failure{string(f), errors.New("there is no such output")})
 			continue
 		}
 		path := filepath.Join(dir, string(f))
 		if err := replace(path, func(w io.Writer) error { return writer(w, r) }); err != nil {
-			failures = append(failures, fmt.Errorf("cannot write %s: %w", path, err))
+			failures = append(failures, failure{path, err})
 			continue
 		}
 		written = append(written, path)
 	}
-	return written, errors.Join(failures...)
+	return written, unwritten(failures)
+}
+
+// failure is why one output is missing.
+type failure struct {
+	path string
+	err  error
+}
+
+// unwritten makes one sentence of the failures. Where all have one cause, as on a full disk, it is told once.
+func unwritten(failures []failure) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	var paths, each []string
+	alike := true
+	for _, f := range failures {
+		if path := (*fs.PathError)(nil); errors.As(f.err, &path) {
+			f.err = path.Err // the path is that of a file that is renamed when it is whole
+		}
+		if link := (*os.LinkError)(nil); errors.As(f.err, &link) {
+			f.err = link.Err
+		}
+		paths, each = append(paths, f.path), append(each, f.path+": "+f.err.Error())
+		alike = alike && f.err.Error() == strings.TrimPrefix(each[0], paths[0]+": ")
+	}
+	if alike {
+		each = []string{strings.Join(paths, ", ") + strings.TrimPrefix(each[0], paths[0])}
+	}
+	return errors.New("cannot write " + strings.Join(each, "; "))
 }
 
 // replace writes a file beside path and renames it when all of it is on disk.

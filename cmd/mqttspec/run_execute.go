@@ -149,7 +149,7 @@ func (r *runner) row(row reports.Row) {
 	}()
 	row = r.expected.judge(row)
 	if err := r.rows.Write(row); err != nil {
-		r.fail(usagef("the run cannot be recorded: %w", err))
+		r.fail(r.unrecorded(err))
 		return
 	}
 	r.mu.Lock()

@@ -37,7 +37,7 @@ func (r *runner) report() error {
 	_ = r.rows.End(reports.Over{Run: r.info()}) // Close tells the first error of all
 	if err := r.rows.Close(); err != nil {
 		// such as a full disk: what is missing in the rows would be missing in every output
-		r.note(usagef("the run cannot be recorded: %w", err))
+		r.note(r.unrecorded(err))
 		r.show.pause()
 		return r.failure(exitUsage)
 	}
@@ -65,6 +65,11 @@ func (r *runner) failure(code int) error {
 		return nil
 	}
 	return &exitError{code: code}
+}
+
+// unrecorded says that a row could not be written, and what becomes of those before it.
+func (r *runner) unrecorded(err error) error {
+	return usagef("the run cannot be recorded: %w; mqttspec report render %s --out ELSEWHERE makes a report of what was", err, r.o.out)
 }
 
 // head describes the run as it is going to be.

@@ -91,7 +91,7 @@ func (r *runner) openTarget(d target.Description) {
 	r.target, r.observed = t, observed
 	r.targets = append(r.targets, info)
 	if err := r.rows.Target(info); err != nil {
-		r.note(usagef("the run cannot be recorded: %w", err))
+		r.note(r.unrecorded(err))
 	}
 	r.show.opened(info)
 }

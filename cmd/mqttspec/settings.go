@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -121,6 +122,9 @@ func readSettings(root *cobra.Command, path string) (map[string]map[string]setti
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
+	if !utf8.Valid(content) {
+		return nil, fmt.Errorf("%s is no text in UTF-8", path)
+	}
 	file, err := parser.ParseBytes(content, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", path, yamlReason(err))
@@ -138,7 +142,7 @@ func readSettings(root *cobra.Command, path string) (map[string]map[string]setti
 // yamlReason is the first line of an error of the YAML package, with line and column; the rest is an excerpt.
 func yamlReason(err error) string {
 	first, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-	return first
+	return strings.Replace(first, "found character '\t' that cannot start any token", "a tab stands where YAML wants spaces", 1)
 }
 
 type settingsReader struct {

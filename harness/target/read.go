@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 )
@@ -40,6 +41,9 @@ func readFile(name string) (Description, error) {
 // read reads a description. The name stands in errors; files are looked for from the directory on.
 func read(name, directory string, source []byte) (Description, error) {
 	var d Description
+	if !utf8.Valid(source) {
+		return d, configErrorf("%s is no text in UTF-8", name)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(&d); err != nil {
 		return d, configErrorf("%s: %s", name, explainYAML(err))
 	}

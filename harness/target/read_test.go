@@ -123,6 +123,13 @@ func TestReadPointsToWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestReadRefusesWhatIsNoText(t *testing.T) {
+	_, err := read("x.yaml", "", []byte("\x7fELF\xff\xfe\x00"))
+	if err == nil || err.Error() != "x.yaml is no text in UTF-8" {
+		t.Errorf("a binary file: %v", err)
+	}
+}
+
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(targets.Schema))
