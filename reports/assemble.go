@@ -167,7 +167,7 @@ func join(info SpecInfo, rows []Row) SpecResult {
 	row := rows[worst]
 	s := SpecResult{
 		SpecInfo: info, Target: row.Target, Variant: row.Variant, Verdict: row.Verdict, Reason: row.Reason,
-		BlockedBy: row.BlockedBy, Start: row.At, Duration: row.Duration, Jitter: row.Jitter,
+		BlockedBy: row.BlockedBy, Start: row.At, Duration: row.Duration, Jitter: row.Jitter, Stall: row.Stall,
 		Requirements: slices.Clone(row.Requirements), Warnings: slices.Clone(row.Warnings),
 		Behaviours: slices.Clone(row.Behaviours), Series: row.Series, Monitored: maps.Clone(row.Monitored),
 		Faults: row.Faults, Unfired: row.Unfired, Trace: masked(row.Trace, row.Version), TargetLog: row.TargetLog,

@@ -23,15 +23,16 @@ type (
 		Statements []pageStatement `json:"statements"`
 	}
 	pageRun struct {
-		Command  string `json:"command"`
-		Start    string `json:"start"`
-		Duration string `json:"duration"`
-		Jitter   string `json:"jitter"`
-		Seed     int64  `json:"seed"`
-		Parallel int    `json:"parallel"`
-		Complete bool   `json:"complete"`
-		Reason   string `json:"reason,omitempty"`
-		Tool     string `json:"tool,omitempty"`
+		Command  string   `json:"command"`
+		Start    string   `json:"start"`
+		Duration string   `json:"duration"`
+		Jitter   string   `json:"jitter"`
+		Stalls   []string `json:"stalls,omitempty"`
+		Seed     int64    `json:"seed"`
+		Parallel int      `json:"parallel"`
+		Complete bool     `json:"complete"`
+		Reason   string   `json:"reason,omitempty"`
+		Tool     string   `json:"tool,omitempty"`
 	}
 	pageTarget struct {
 		Name     string          `json:"name"`
@@ -64,6 +65,7 @@ type (
 		OwnDefect    bool          `json:"own,omitempty"`
 		Duration     time.Duration `json:"dur,omitempty"`
 		Jitter       time.Duration `json:"jitter,omitempty"`
+		Stall        time.Duration `json:"stall,omitempty"`
 		Requirements []Requirement `json:"req,omitempty"`
 		Warnings     []Requirement `json:"warn,omitempty"`
 		Behaviours   []Observation `json:"beh,omitempty"`
@@ -123,7 +125,7 @@ func indexOf(r Result, title string) pageIndex {
 	p := pageIndex{
 		Title: title, Versions: []int{}, Counts: r.Counts, Specs: []pageSpec{}, Results: []pageResult{}, Targets: []pageTarget{},
 		Run: pageRun{
-			Command: command(append([]string{"mqttspec"}, r.Run.Arguments...)), Duration: round(r.Run.Duration), Jitter: round(r.Run.Jitter),
+			Command: command(append([]string{"mqttspec"}, r.Run.Arguments...)), Duration: round(r.Run.Duration), Jitter: round(r.Run.Jitter), Stalls: r.StoodStill(),
 			Seed: r.Run.Seed, Parallel: r.Run.Parallel, Complete: r.Run.Complete, Reason: r.Run.Reason, Tool: r.Run.Tool,
 		},
 	}
@@ -170,7 +172,7 @@ func pageTargetOf(t TargetResult) pageTarget {
 func pageResultOf(s SpecResult, spec, target int, run RunInfo) pageResult {
 	p := pageResult{
 		Spec: spec, Target: target, Variant: s.Variant, Verdict: s.Verdict, Reason: s.Reason, BlockedBy: s.BlockedBy, OwnDefect: s.OwnDefect,
-		Duration: s.Duration, Jitter: s.Jitter, Requirements: addNew(nil, s.Requirements), Warnings: s.Warnings, Behaviours: s.Behaviours, Series: s.Series,
+		Duration: s.Duration, Jitter: s.Jitter, Stall: s.Stall, Requirements: addNew(nil, s.Requirements), Warnings: s.Warnings, Behaviours: s.Behaviours, Series: s.Series,
 		Faults: s.Faults, Unfired: s.Unfired, Attempts: s.Attempts, Rerun: rerun(s, run), Log: s.TargetLog,
 	}
 	if n := len(p.Log) - pageLog; n > 0 {

@@ -49,6 +49,7 @@ type Row struct {
 	Monitored    map[req.ID]int `json:"monitored,omitempty"` // how often each monitor saw an event on which it could have failed
 	Duration     time.Duration  `json:"duration,omitempty"`
 	Jitter       time.Duration  `json:"jitter,omitempty"` // the worst delay of our own timers while the spec ran
+	Stall        time.Duration  `json:"stall,omitempty"`  // how long the target stood still while the spec ran
 	Faults       []string       `json:"faults,omitempty"` // that fired
 	Unfired      []string       `json:"unfired,omitempty"`
 	Trace        []TraceEvent   `json:"trace,omitempty"`
@@ -165,4 +166,14 @@ type RunInfo struct {
 	Strict      bool      `json:"strict,omitempty"`      // warnings count as failures
 	Side        req.Actor `json:"side,omitempty"`        // which side is under test; empty means [req.Server]
 	Tool        string    `json:"tool,omitempty"`        // version of mqttspec
+	Stalls      []Stall   `json:"stalls,omitempty"`      // when targets stood still, as a connection of our own measured
+}
+
+// Stall is a time in which a target answered nothing. Its host may have been loaded, or a spec may have brought it about.
+type Stall struct {
+	Target  string        `json:"target"`
+	Variant string        `json:"variant,omitempty"`
+	At      time.Time     `json:"at"`
+	Length  time.Duration `json:"length"`
+	Alone   string        `json:"alone,omitempty"` // the spec that had this instance for itself, such as "TP-HIDDEN/5.0"
 }

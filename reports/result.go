@@ -63,6 +63,7 @@ type SpecResult struct {
 	Start        time.Time      `json:"start,omitzero"`
 	Duration     time.Duration  `json:"duration,omitempty"`
 	Jitter       time.Duration  `json:"jitter,omitempty"`
+	Stall        time.Duration  `json:"stall,omitempty"`
 	Requirements []Requirement  `json:"requirements,omitempty"`
 	Warnings     []Requirement  `json:"warnings,omitempty"`
 	Behaviours   []Observation  `json:"behaviours,omitempty"`

@@ -25,6 +25,9 @@ var verdictOrder = []Verdict{Fail, UnexpectedPass, Inconclusive, KnownFailure, W
 func WriteSummary(w io.Writer, r Result) error {
 	m := &markdown{left: summaryBudget}
 	m.head(r)
+	for _, s := range r.StoodStill() {
+		m.add(fmt.Sprintf("%s %s\n\n", marks[Inconclusive], escape(s)))
+	}
 	m.failures(r)
 	m.findings(r)
 	for _, v := range []Verdict{UnexpectedPass, Inconclusive, Warning, KnownFailure} {

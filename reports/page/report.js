@@ -210,7 +210,7 @@ async function specView() {
   const slot = h('div', {});
   main.append(h('h2', {}, 'What happened'), slot);
   const dl = [['Source', r.s.source && h('span', { class: 'mono' }, r.s.source)],
-    ['Took', r.dur && seconds(r.dur) + (r.s.wait ? ', of which the standard’s own waits may be ' + seconds(r.s.wait) : '') + (r.jitter ? '; our own timers were late by at most ' + seconds(r.jitter) : '')],
+    ['Took', r.dur && seconds(r.dur) + (r.s.wait ? ', of which the standard’s own waits may be ' + seconds(r.s.wait) : '') + (r.jitter ? '; our own timers were late by at most ' + seconds(r.jitter) : '') + (r.stall ? '; the target stood still for ' + seconds(r.stall) : '')],
     ['Placement', r.s.placement], ['Needs', (r.s.needs || []).join(', ')], ['Faults that fired', (r.faults || []).join(' · ')],
     ['Faults that did not fire', r.unfired && h('span', { class: 'v-inconclusive' }, r.unfired.join(' · '))],
     ['Attempts', r.attempts && h('span', {}, r.attempts.map(a => h('span', { class: cls(a.verdict), title: a.reason }, mark(a.verdict) + ' ' + a.verdict + '  ')))],
@@ -275,7 +275,7 @@ function behavioursView() {
 }
 function runView() {
   const r = D.run;
-  main.append(h('h1', {}, 'Run'), h('dl', { class: 'kv panel' }, [['Run again', command(r.command)], ['Started', r.start], ['Took', r.duration], ['Seed', r.seed], ['Bodies at once', r.parallel], ['Worst delay of our own timers', r.jitter], ['mqttspec', r.tool], ['Complete', r.complete ? 'yes' : 'no: ' + (r.reason || '')]]
+  main.append(h('h1', {}, 'Run'), h('dl', { class: 'kv panel' }, [['Run again', command(r.command)], ['Started', r.start], ['Took', r.duration], ['Seed', r.seed], ['Bodies at once', r.parallel], ['Worst delay of our own timers', r.jitter], ['Standstill', (r.stalls || []).join(' · ')], ['mqttspec', r.tool], ['Complete', r.complete ? 'yes' : 'no: ' + (r.reason || '')]]
     .filter(([, v]) => v).map(([k, v]) => [h('dt', {}, k), h('dd', {}, v)])));
   const all = D.targets.flatMap(t => t.variants.map(v => ({ ...v, label: t.name + (v.variant && v.variant !== 'default' ? ' · ' + v.variant : '') })));
   const facts = [['Software', v => v.software], ['Version', v => v.version], ['Image', v => v.image], ['Digest', v => v.digest], ['Error', v => v.error]].filter(([, f]) => all.some(f));
