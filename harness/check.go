@@ -202,13 +202,18 @@ func fail(ctx context.Context, expected, format string, args ...any) {
 }
 
 // MustBetween is [Must] for a time: it lies between earliest and latest, both included. If it does not, but our own
-// timers were late by more than a quarter of the window while the spec ran, the spec is inconclusive.
+// timers were late by more than a quarter of the window while the spec ran, the spec is inconclusive. So it is if the
+// target stood still for so long that the time may lie on the other side of a bound.
 func MustBetween(ctx context.Context, id, what string, got, earliest, latest time.Duration) {
 	e := from(ctx)
 	ids, expected := e.statements(id), bounds(what, earliest, latest)
 	if got < earliest || got > latest {
 		e.doubt(got, earliest, latest)
+		e.blurred(got, earliest, latest)
 		e.broken(ids, expected, "after "+round(got))
+	}
+	if stood := e.stood(); got-stood < earliest || got+stood > latest {
+		e.blurred(got, earliest, latest) // in time by luck
 	}
 	e.kept(ids, expected)
 }
@@ -225,6 +230,7 @@ func ShouldBetween(ctx context.Context, id, what string, got, earliest, latest t
 		return true
 	}
 	e.doubt(got, earliest, latest)
+	e.blurred(got, earliest, latest)
 	r.Expected, r.Observed = r.Text, "after "+round(got)
 	e.warn(r)
 	return false

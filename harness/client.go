@@ -325,18 +325,25 @@ func (c *Client) ClosedWithin(ctx context.Context, d time.Duration) (time.Durati
 	start := time.Now()
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-c.done:
-	case <-t.C:
+	for {
 		select {
-		case <-c.done: // both were ready: what has happened counts
-		default:
-			return d, false
+		case <-c.done:
+			return max(0, c.endTime().Sub(start)), true
+		case <-t.C:
+			select {
+			case <-c.done: // both were ready: what has happened counts
+				return max(0, c.endTime().Sub(start)), true
+			default:
+			}
+			more := c.e.heardNothing(start, d)
+			if more <= 0 {
+				return d, false
+			}
+			t.Reset(more)
+		case <-ctx.Done():
+			fail(ctx, "", "")
 		}
-	case <-ctx.Done():
-		fail(ctx, "", "")
 	}
-	return max(0, c.endTime().Sub(start)), true
 }
 
 func (c *Client) endTime() time.Time {

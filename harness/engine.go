@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
 
@@ -26,14 +27,20 @@ type Engine struct {
 	stopping chan struct{} // closed: nothing new is started
 	once     sync.Once
 	ended    chan struct{}
+
+	stalls struct {
+		sync.Mutex
+		all []reports.Stall
+	}
 }
 
 // EngineOptions tune how many bodies run side by side.
 type EngineOptions struct {
-	Quick     int // bodies that do not wait; 0 means 16
-	Waiting   int // bodies that wait a second or longer; 0 means 1,024
-	Instances int // private instances of the target at a time; 0 means 2
-	Parallel  int // all of these together; 0 means no further limit
+	Quick     int  // bodies that do not wait; 0 means 16
+	Waiting   int  // bodies that wait a second or longer; 0 means 1,024
+	Instances int  // private instances of the target at a time; 0 means 2
+	Parallel  int  // all of these together; 0 means no further limit
+	Pulse     bool // measure whether the target, and each private instance, stands still; not for virtual time
 	OnRow     func(reports.Row)
 	OnVariant func(reports.TargetInfo) // told of each variant of the target that is opened; nil: nobody is
 	OnTrouble func(error)              // told of what went wrong beside the rows; nil: nobody is
@@ -62,7 +69,7 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		o.OnRow = func(reports.Row) {}
 	}
 	c.Observed = o.Observed
-	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, stopping: make(chan struct{}), ended: make(chan struct{})}
+	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, health: newHealth(), stopping: make(chan struct{}), ended: make(chan struct{})}
 	if o.Parallel > 0 {
 		e.slots = make(chan struct{}, o.Parallel)
 	}
@@ -89,6 +96,9 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 	go func() {
 		defer close(e.ended)
 		defer e.closeVariants()
+		var done func()
+		e.config.Pulse, done = e.pulse(e.config.Target, "")
+		defer done()
 		var wg sync.WaitGroup
 		for _, i := range items {
 			if i.Variant != "" {
@@ -221,7 +231,12 @@ func (e *Engine) one(job numbered) reports.Row {
 			return e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("no instance of the target for this spec: %v", err))
 		}
 		defer func() { _ = instance.Close() }() // what is left of it, the next run or doctor --clean removes
+		var done func()
 		config.Target = instance
+		config.Pulse, done = e.pulse(instance, job.Key())
+		defer done()
+	} else if where.variant {
+		config.Pulse = nil // that is of the default configuration
 	}
 	if job.Own || where.variant {
 		return Run(e.ctx, job.Item, job.number, config)
@@ -235,6 +250,37 @@ func (e *Engine) one(job numbered) reports.Row {
 		return row
 	}
 	return e.survived(job.Item, row, life)
+}
+
+// pulse begins to measure whether a target stands still, if that is wanted. The key is of the spec that has the target
+// for itself. The function ends it and keeps what was measured.
+func (e *Engine) pulse(t Target, key string) (*Pulse, func()) {
+	if !e.options.Pulse {
+		return nil, func() {}
+	}
+	v := wire.V5
+	if _, accepted := e.options.Observed.Connack[v]; !accepted && len(e.options.Observed.Connack) > 0 {
+		v = wire.V311
+	}
+	began := time.Now()
+	p := TakePulse(e.ctx, t, e.config.Token, v, e.config.Jitter)
+	return p, func() {
+		all := p.Stalls(began, time.Now(), StallLeast)
+		p.Stop()
+		info := t.Info()
+		e.stalls.Lock()
+		defer e.stalls.Unlock()
+		for _, s := range all {
+			e.stalls.all = append(e.stalls.all, reports.Stall{Target: info.Name, Variant: info.Variant, At: s.From, Length: s.For, Alone: key})
+		}
+	}
+}
+
+// Stalls returns when the target stood still, once the engine is done.
+func (e *Engine) Stalls() []reports.Stall {
+	e.stalls.Lock()
+	defer e.stalls.Unlock()
+	return slices.Clone(e.stalls.all)
 }
 
 // Outcome waits for the row of an item. It may be asked again.

@@ -21,6 +21,7 @@ type environment struct {
 	target   Target
 	timing   Timing
 	jitter   *Jitter
+	pulse    *Pulse
 	start    time.Time
 	observed Capabilities
 	token    string // unique for the run, the spec and the repeat; the beginning of every name
@@ -36,6 +37,8 @@ type environment struct {
 	links        []*netfault.Link
 	leavings     leavings
 	crashed      string // a panic in a goroutine of the body
+	unheard      bool   // a silence that the target may owe to its standing still, should it count against it
+	unproven     bool   // and one that proves nothing at all
 }
 
 // leavings is what a spec leaves behind on the target.
@@ -165,14 +168,22 @@ func Link(ctx context.Context) *netfault.Link {
 // Fired waits until the rule has fired. If it does not, the step fails: what should have triggered it did not come.
 func Fired(ctx context.Context, r *netfault.Rule) {
 	e := from(ctx)
+	began := time.Now()
 	t := time.NewTimer(e.timing.Reply)
 	defer t.Stop()
-	select {
-	case <-r.Fired():
-	case <-t.C:
-		fail(ctx, fmt.Sprintf("a packet comes for the fault %v", r), "none within %s", e.timing.Reply)
-	case <-ctx.Done():
-		fail(ctx, "", "")
+	for {
+		select {
+		case <-r.Fired():
+			return
+		case <-t.C:
+			if more := e.heardNothing(began, e.timing.Reply); more > 0 {
+				t.Reset(more)
+				continue
+			}
+			fail(ctx, fmt.Sprintf("a packet comes for the fault %v", r), "none within %s", e.timing.Reply)
+		case <-ctx.Done():
+			fail(ctx, "", "")
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/mqttspec/mqttspec/reports"
@@ -13,19 +12,26 @@ import (
 // health knows whether the shared target still answers. A target that dies takes every spec with it that runs at the
 // time: their failures would blame statements that were never broken, and a spec that demands a close might even pass.
 type health struct {
-	mu      sync.Mutex
+	// turn holds one token: whoever has it may read and write the rest. It is kept while the target is asked, which no
+	// mutex may be in virtual time.
+	turn    chan struct{}
 	life    int    // counts the target's starts
 	gone    string // why it cannot be started again
 	restart int    // how often it was
 }
+
+func newHealth() health { return health{turn: make(chan struct{}, 1)} }
+
+func (h *health) lock()   { h.turn <- struct{}{} }
+func (h *health) unlock() { <-h.turn }
 
 // maxRestarts bounds how often a target that dies is started again in one run.
 const maxRestarts = 20
 
 // state returns which life of the target this is, and why it is over for good.
 func (h *health) state() (life int, gone string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	return h.life, h.gone
 }
 
@@ -43,8 +49,8 @@ func (e *Engine) alive(ctx context.Context, i Item) bool {
 // it is started again where that can be done.
 func (e *Engine) survived(i Item, row reports.Row, life int) reports.Row {
 	h := &e.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	quiet := row.Verdict == reports.Pass || row.Verdict == reports.Skip || row.Verdict == reports.Behaviour || row.Verdict == reports.Warning
 	switch {
 	case h.life != life:
@@ -102,8 +108,8 @@ func (e *Engine) endure(jobs []numbered) {
 // is started again; gone is true if that cannot be done.
 func (e *Engine) outlived(i Item, life int) (lives, gone bool) {
 	h := &e.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.lock()
+	defer h.unlock()
 	switch {
 	case h.gone != "":
 		return true, true // nothing of it ran
@@ -165,13 +171,7 @@ func (e *Engine) returns(i Item) bool {
 
 // died makes a row undecided whose spec ran while the target died.
 func died(row reports.Row) reports.Row {
-	for i := range row.Requirements {
-		if row.Requirements[i].Verdict == reports.Fail {
-			row.Requirements[i].Verdict = reports.Inconclusive
-		}
-	}
-	row.BlockedBy = row.Reason
-	row.Verdict, row.Reason = reports.Inconclusive, "the target died while the spec ran"
+	undecide(&row, "the target died while the spec ran")
 	row.Findings, row.Monitored = nil, nil
 	return row
 }

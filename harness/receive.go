@@ -25,6 +25,7 @@ func (o Outcome) String() string {
 
 // await takes the first packet that match accepts, in the order of arrival, and leaves the others.
 func (c *Client) await(ctx context.Context, within time.Duration, match func(wire.Packet) bool) (arrival, Outcome) {
+	began := time.Now()
 	t := time.NewTimer(within)
 	defer t.Stop()
 	for {
@@ -51,6 +52,10 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 		select {
 		case <-change:
 		case <-t.C:
+			if more := c.e.heardNothing(began, within); more > 0 {
+				t.Reset(more)
+				continue
+			}
 			return arrival{}, Silent
 		case <-ctx.Done():
 			fail(ctx, "", "")

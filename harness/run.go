@@ -25,6 +25,7 @@ type Config struct {
 	Deadline time.Duration // for a body, beside the wait that its spec declares; 0 means 30 s
 	Grace    time.Duration // for a body that has been told to end; 0 means 5 s
 	Jitter   *Jitter       // nil in virtual time
+	Pulse    *Pulse        // of the target; nil if it is not measured
 	Observed Capabilities  // of the target; what it lacks ends a spec that needs it with a skip
 	Token    string        // begins every name that specs give on the target; letters and digits, at most 6
 	Repeat   int
@@ -50,7 +51,7 @@ func Run(ctx context.Context, item Item, number int, c Config) reports.Row {
 		c.Grace = 5 * time.Second
 	}
 	e := &environment{
-		item: item, target: c.Target, timing: c.Timing, jitter: c.Jitter, start: time.Now(), log: &trace.Log{},
+		item: item, target: c.Target, timing: c.Timing, jitter: c.Jitter, pulse: c.Pulse, start: time.Now(), log: &trace.Log{},
 		token: c.Token + fmt.Sprintf("%03s", strconv.FormatInt(int64(number)%(36*36*36), 36)),
 		names: map[string]int{}, observed: c.Observed,
 	}
@@ -132,6 +133,7 @@ func (e *environment) row(result stop, c Config) reports.Row {
 	case result.verdict == reports.Inconclusive && len(row.Findings) > 0:
 		row.BlockedBy = string(row.Findings[0].ID)
 	}
+	e.weigh(&row)
 	if row.Verdict != reports.Pass && row.Verdict != reports.Behaviour && row.Verdict != reports.Skip {
 		if l, ok := c.Target.(Logger); ok {
 			row.TargetLog = l.Logs()
