@@ -43,6 +43,7 @@ type runner struct {
 	target      harness.Target
 	observed    harness.Capabilities
 	targets     []reports.TargetInfo
+	stalls      []reports.Stall
 	errors      []error // each with its exit code, in the order in which they happened
 	interrupted bool
 }
@@ -75,6 +76,7 @@ func (r *runner) execute() {
 				Items: r.selected.items,
 				Begin: func() (*harness.Engine, error) { return r.begin(d, repeat, n) },
 				End: func() {
+					r.endRound()
 					if repeat == r.o.repeat-1 {
 						r.closeTarget()
 					}
@@ -84,6 +86,21 @@ func (r *runner) execute() {
 	}
 	ginkgo.Run(context.Background(), "mqttspec", rounds, signals, watched...)
 	r.closeTarget() // if Ginkgo did not come to the end of its tree
+}
+
+// endRound keeps what the engine of a round measured.
+func (r *runner) endRound() {
+	r.mu.Lock()
+	engine := r.engine
+	r.engine = nil
+	r.mu.Unlock()
+	if engine == nil {
+		return
+	}
+	<-engine.Done()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.stalls = append(r.stalls, engine.Stalls()...)
 }
 
 // begin opens the target for its first round and starts the engine.
@@ -107,7 +124,8 @@ func (r *runner) begin(d target.Description, repeat, round int) (_ *harness.Engi
 	r.engine = harness.Start(context.WithoutCancel(r.ctx), r.selected.items, harness.Config{
 		Target: r.target, Timing: r.o.timing, Jitter: r.jitter, Token: token(r.o.seed, round), Repeat: repeat,
 	}, harness.EngineOptions{Parallel: parallel(r.o.parallel, d.Claims), OnRow: r.row, Observed: r.observed,
-		OnVariant: r.varied, OnTrouble: func(err error) { r.say("%s", printable(err.Error())) }})
+		OnVariant: r.varied, OnTrouble: func(err error) { r.say("%s", printable(err.Error())) },
+		Pulse: d.Claims.Connections == 0 || d.Claims.Connections > clients})
 	return r.engine, nil
 }
 
@@ -126,7 +144,7 @@ func parallel(wanted int, c target.Claims) int {
 	if c.Connections == 0 {
 		return wanted
 	}
-	bears := max(1, c.Connections/clients)
+	bears := max(1, (c.Connections-1)/clients) // one is for the pulse
 	if wanted == 0 {
 		return bears
 	}

@@ -86,7 +86,7 @@ func (r *runner) head() reports.Head {
 // info describes the run as it was.
 func (r *runner) info() reports.RunInfo {
 	info := r.head().Run
-	info.Duration, info.Jitter, info.Interrupted = time.Since(r.start), r.jitter.Worst(r.start), r.interrupted
+	info.Duration, info.Jitter, info.Interrupted, info.Stalls = time.Since(r.start), r.jitter.Worst(r.start), r.interrupted, r.stalls
 	var reasons []string
 	if r.interrupted {
 		reasons = append(reasons, errInterrupted.Error())

@@ -18,6 +18,9 @@ func (p page) result(r reports.Result, written []string) {
 	if len(r.Targets) > 1 {
 		p.printf("All targets together: %s\n", roughly(r.Run.Duration))
 	}
+	for _, s := range r.StoodStill() {
+		p.printf("%s %s\n", p.mark(reports.Inconclusive), printable(s))
+	}
 	p.reasons(r, reports.Skip, "skipped", 1)
 	p.reasons(r, reports.Inconclusive, "undecided", fewAlike+1)
 	if !r.Run.Complete {
