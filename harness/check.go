@@ -209,11 +209,10 @@ func MustBetween(ctx context.Context, id, what string, got, earliest, latest tim
 	ids, expected := e.statements(id), bounds(what, earliest, latest)
 	if got < earliest || got > latest {
 		e.doubt(got, earliest, latest)
-		e.blurred(got, earliest, latest)
-		e.broken(ids, expected, "after "+round(got))
 	}
-	if stood := e.stood(); got-stood < earliest || got+stood > latest {
-		e.blurred(got, earliest, latest) // in time by luck
+	e.blurred(got, earliest, latest)
+	if got < earliest || got > latest {
+		e.broken(ids, expected, "after "+round(got))
 	}
 	e.kept(ids, expected)
 }

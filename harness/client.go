@@ -39,6 +39,8 @@ type Client struct {
 	nextID uint16
 	local  bool // we ended it
 
+	unproven bool // that it was found open shows nothing, as the target stood still; e.mu guards it
+
 	done chan struct{} // closed when reading has ended
 }
 
@@ -75,6 +77,9 @@ func Open(ctx context.Context, name string, via ...*netfault.Link) *Client {
 		close(c.done)
 		Undecided(ctx, "the target cannot be reached: %v", err)
 	}
+	e.mu.Lock()
+	e.clients = append(e.clients, c)
+	e.mu.Unlock()
 	go e.guard(c.read)
 	e.atEnd(func() {
 		c.end(trace.Local, c.conn.Close)
@@ -328,15 +333,18 @@ func (c *Client) ClosedWithin(ctx context.Context, d time.Duration) (time.Durati
 	for {
 		select {
 		case <-c.done:
+			c.openUnproven(false)
 			return max(0, c.endTime().Sub(start)), true
 		case <-t.C:
 			select {
 			case <-c.done: // both were ready: what has happened counts
+				c.openUnproven(false)
 				return max(0, c.endTime().Sub(start)), true
 			default:
 			}
-			more := c.e.heardNothing(start, d)
+			more, proven := c.e.heardNothing(start, d)
 			if more <= 0 {
+				c.openUnproven(!proven)
 				return d, false
 			}
 			t.Reset(more)

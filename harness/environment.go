@@ -39,6 +39,7 @@ type environment struct {
 	crashed      string // a panic in a goroutine of the body
 	unheard      bool   // a silence that the target may owe to its standing still, should it count against it
 	unproven     bool   // and one that proves nothing at all
+	clients      []*Client
 }
 
 // leavings is what a spec leaves behind on the target.
@@ -176,7 +177,7 @@ func Fired(ctx context.Context, r *netfault.Rule) {
 		case <-r.Fired():
 			return
 		case <-t.C:
-			if more := e.heardNothing(began, e.timing.Reply); more > 0 {
+			if more, _ := e.heardNothing(began, e.timing.Reply); more > 0 {
 				t.Reset(more)
 				continue
 			}

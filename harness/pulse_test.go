@@ -161,6 +161,25 @@ func TestStallsAndVerdicts(t *testing.T) {
 		"a time well within its bounds": {5 * second, 2 * second, reports.Pass, func(ctx context.Context) {
 			MustBetween(ctx, id, "the echo comes", echoAt(ctx, 3*second), second, 10*second)
 		}},
+		"a time far out of its bounds": {0, time.Second, reports.Fail, func(ctx context.Context) {
+			MustBetween(ctx, id, "the echo comes", echoAt(ctx, 8*second), 0, 2*second)
+		}},
+		"a time with no least bound": {5 * second, 2 * second, reports.Pass, func(ctx context.Context) {
+			MustBetween(ctx, id, "the echo comes", echoAt(ctx, second), 0, 10*second)
+			echoAt(ctx, 4*second)
+		}},
+		"a link that is open later": {8 * second, 2 * second, reports.Pass, func(ctx context.Context) {
+			c := Connect(ctx, Clean(ctx, "c"))
+			Wait(ctx, 2500*time.Millisecond)
+			for range 3 {
+				_, closed := c.ClosedWithin(ctx, second)
+				Must(ctx, id, "the link is open", closed, BeFalse())
+			}
+		}},
+		"a hiccup in what depends on time": {5 * second, 400 * time.Millisecond, reports.Fail, func(ctx context.Context) {
+			echoAt(ctx, 3*second)
+			Must(ctx, id, "the message has not expired", true, BeFalse())
+		}},
 		"a time that should be shorter": {5 * second, 2 * second, reports.Inconclusive, func(ctx context.Context) {
 			ShouldBetween(ctx, id, "the echo comes", echoAt(ctx, 3*second), 0, 3500*time.Millisecond)
 		}},

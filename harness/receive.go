@@ -52,10 +52,12 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 		select {
 		case <-change:
 		case <-t.C:
-			if more := c.e.heardNothing(began, within); more > 0 {
+			more, proven := c.e.heardNothing(began, within)
+			if more > 0 {
 				t.Reset(more)
 				continue
 			}
+			c.e.doubtSilence(proven)
 			return arrival{}, Silent
 		case <-ctx.Done():
 			fail(ctx, "", "")
