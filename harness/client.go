@@ -330,6 +330,7 @@ func (c *Client) ClosedWithin(ctx context.Context, d time.Duration) (time.Durati
 	start := time.Now()
 	t := time.NewTimer(d)
 	defer t.Stop()
+	defer c.e.waits()()
 	for {
 		select {
 		case <-c.done:

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -22,8 +23,9 @@ type Engine struct {
 
 	outcomes map[string]*outcome
 	slots    chan struct{} // one for each body that may run, nil without a limit
-	health   health
 	variants variants
+	shared   *health       // of the target that specs share
+	resting  chan struct{} // one for each body that merely waits and has given its place away
 	stopping chan struct{} // closed: nothing new is started
 	once     sync.Once
 	ended    chan struct{}
@@ -33,6 +35,13 @@ type Engine struct {
 		all []reports.Stall
 	}
 }
+
+// idleAfter is how long a body may wait for one packet until another body may run beside it: it costs nothing, and a
+// target that answers what it need not would hold up all the others.
+const idleAfter = 250 * time.Millisecond
+
+// maxResting bounds how many more bodies run for those that merely wait.
+const maxResting = 32
 
 // EngineOptions tune how many bodies run side by side.
 type EngineOptions struct {
@@ -69,7 +78,7 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		o.OnRow = func(reports.Row) {}
 	}
 	c.Observed = o.Observed
-	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, health: newHealth(), stopping: make(chan struct{}), ended: make(chan struct{})}
+	e := &Engine{config: c, options: o, outcomes: map[string]*outcome{}, shared: newHealth(c.Target), resting: make(chan struct{}, maxResting), stopping: make(chan struct{}), ended: make(chan struct{})}
 	if o.Parallel > 0 {
 		e.slots = make(chan struct{}, o.Parallel)
 	}
@@ -97,14 +106,19 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		defer close(e.ended)
 		defer e.closeVariants()
 		var done func()
-		e.config.Pulse, done = e.pulse(e.config.Target, "")
+		e.shared.pulse, done = e.pulse(e.config.Target, "")
 		defer done()
 		var wg sync.WaitGroup
 		for _, i := range items {
 			if i.Variant != "" {
-				wg.Go(func() { e.placeOf(i) }) // the start takes a while
+				wg.Go(func() { _, _ = e.siteOf(i) }) // the start takes a while; who runs there tells an error
 			}
 		}
+		wg.Go(func() {
+			if e.aside(hostile) {
+				hostile = nil
+			}
+		})
 		wg.Go(func() { e.drive(waiting, o.Waiting) })
 		wg.Go(func() { e.drive(quick, o.Quick) })
 		wg.Go(func() { e.drive(own, o.Instances) })
@@ -118,7 +132,9 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 type numbered struct {
 	Item
 	number  int
-	company bool // it runs beside hostile specs: whether the target lives is asked when all of them have ended
+	idle    func()  // gives the place of the body away
+	on      *health // of the target that it runs on; nil is the shared one
+	company bool    // it runs beside hostile specs: whether the target lives is asked when all of them have ended
 }
 
 // drive runs the jobs in order, at most width of them at a time, and returns when all have their rows.
@@ -141,15 +157,53 @@ func (e *Engine) each(jobs []numbered, width int, done func(n int, row reports.R
 			done(n, e.unstarted(job.Item))
 			continue
 		}
+		p := &place{slots: slots, resting: e.resting}
+		job.idle = p.rest
 		wg.Go(func() {
 			defer func() {
-				<-slots
+				p.leave()
 				if e.slots != nil {
 					<-e.slots
 				}
 			}()
 			done(n, e.guarded(job))
 		})
+	}
+}
+
+// place is that of a body among those that run.
+type place struct {
+	slots, resting chan struct{}
+
+	mu    sync.Mutex
+	given bool // away
+	over  bool
+}
+
+// rest gives the place away, as long as not too many rest.
+func (p *place) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.given || p.over {
+		return
+	}
+	select {
+	case p.resting <- struct{}{}:
+		p.given = true
+		<-p.slots
+	default:
+	}
+}
+
+// leave gives back whatever the body has.
+func (p *place) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = true
+	if p.given {
+		<-p.resting
+	} else {
+		<-p.slots
 	}
 }
 
@@ -204,7 +258,7 @@ func (e *Engine) one(job numbered) reports.Row {
 		return e.unstarted(job.Item)
 	default:
 	}
-	where, err := e.placeOf(job.Item)
+	where, err := e.siteOf(job.Item)
 	if err != nil {
 		return e.unrun(job.Item, reports.Inconclusive, fmt.Sprintf("no variant %s of the target for this spec: %v", job.Variant, err))
 	}
@@ -236,20 +290,25 @@ func (e *Engine) one(job numbered) reports.Row {
 		config.Pulse, done = e.pulse(instance, job.Key())
 		defer done()
 	} else if where.variant {
-		config.Pulse = nil // that is of the default configuration
+		config.Pulse = where.pulse
 	}
 	if job.Own || where.variant {
 		return Run(e.ctx, job.Item, job.number, config)
 	}
-	life, gone := e.health.state()
+	h := cmp.Or(job.on, e.shared)
+	life, gone := h.state()
 	if gone != "" {
 		return e.unrun(job.Item, reports.Inconclusive, "not started: "+gone)
 	}
+	if job.company || !job.Hostile && !job.Volume && job.Wait < time.Second {
+		config.idle = job.idle
+	}
+	config.Target, config.Pulse = h.target, h.pulse
 	row := Run(e.ctx, job.Item, job.number, config)
 	if job.company {
 		return row
 	}
-	return e.survived(job.Item, row, life)
+	return e.survived(h, job.Item, row, life)
 }
 
 // pulse begins to measure whether a target stands still, if that is wanted. The key is of the spec that has the target

@@ -22,6 +22,7 @@ type environment struct {
 	timing   Timing
 	jitter   *Jitter
 	pulse    *Pulse
+	idle     func() // nil if nobody wants to know that the body merely waits
 	start    time.Time
 	observed Capabilities
 	token    string // unique for the run, the spec and the repeat; the beginning of every name
@@ -186,6 +187,14 @@ func Fired(ctx context.Context, r *netfault.Rule) {
 			fail(ctx, "", "")
 		}
 	}
+}
+
+// waits says that the body begins to wait. The returned function says that it goes on.
+func (e *environment) waits() (goesOn func() bool) {
+	if e.idle == nil {
+		return func() bool { return true }
+	}
+	return time.AfterFunc(idleAfter, e.idle).Stop
 }
 
 // Wait lets time pass.

@@ -9,9 +9,13 @@ import (
 	"github.com/mqttspec/mqttspec/reports"
 )
 
-// health knows whether the shared target still answers. A target that dies takes every spec with it that runs at the
+// health knows whether a target still answers. A target that dies takes every spec with it that runs at the
 // time: their failures would blame statements that were never broken, and a spec that demands a close might even pass.
 type health struct {
+	target Target
+	pulse  *Pulse
+	afresh func() string // puts another target into the place of one that has died and returns why it cannot; nil if there is no other
+
 	// turn holds one token: whoever has it may read and write the rest. It is kept while the target is asked, which no
 	// mutex may be in virtual time.
 	turn    chan struct{}
@@ -20,7 +24,7 @@ type health struct {
 	restart int    // how often it was
 }
 
-func newHealth() health { return health{turn: make(chan struct{}, 1)} }
+func newHealth(t Target) *health { return &health{target: t, turn: make(chan struct{}, 1)} }
 
 func (h *health) lock()   { h.turn <- struct{}{} }
 func (h *health) unlock() { <-h.turn }
@@ -36,9 +40,9 @@ func (h *health) state() (life int, gone string) {
 }
 
 // alive reports whether the target answers a CONNECT, in two tries.
-func (e *Engine) alive(ctx context.Context, i Item) bool {
+func (e *Engine) alive(ctx context.Context, h *health, i Item) bool {
 	for range 2 {
-		if _, err := observe(ctx, e.config.Target, e.config.Token+"alive", max(time.Second, e.config.Timing.Reply), i.Version); err == nil {
+		if _, err := observe(ctx, h.target, e.config.Token+"alive", max(time.Second, e.config.Timing.Reply), i.Version); err == nil {
 			return true
 		}
 	}
@@ -47,19 +51,18 @@ func (e *Engine) alive(ctx context.Context, i Item) bool {
 
 // survived judges whether the target lived through the item whose row this is, which ran in the given life. If it died,
 // it is started again where that can be done.
-func (e *Engine) survived(i Item, row reports.Row, life int) reports.Row {
-	h := &e.health
+func (e *Engine) survived(h *health, i Item, row reports.Row, life int) reports.Row {
 	h.lock()
 	defer h.unlock()
 	quiet := row.Verdict == reports.Pass || row.Verdict == reports.Skip || row.Verdict == reports.Behaviour || row.Verdict == reports.Warning
 	switch {
 	case h.life != life:
 		return died(row)
-	case quiet && !i.Hostile, row.OwnDefect, e.ctx.Err() != nil, e.alive(e.ctx, i):
+	case quiet && !i.Hostile, row.OwnDefect, e.ctx.Err() != nil, e.alive(e.ctx, h, i):
 		return row
 	}
 	h.life++
-	if why := e.revive(i); why != "" {
+	if why := e.revive(h, i); why != "" {
 		h.gone = why
 	}
 	if !i.Hostile {
@@ -85,7 +88,7 @@ func (e *Engine) endure(jobs []numbered) {
 	for n := range together {
 		together[n].company = true
 	}
-	life, _ := e.health.state()
+	life, _ := e.shared.state()
 	e.each(together, e.options.Quick, func(n int, row reports.Row) { rows[n] = row })
 	lives, gone := e.outlived(jobs[0].Item, life)
 	if !lives && !gone {
@@ -107,7 +110,7 @@ func (e *Engine) endure(jobs []numbered) {
 // outlived reports whether the target lives on after what ran in the given life, in the version of the item. If not, it
 // is started again; gone is true if that cannot be done.
 func (e *Engine) outlived(i Item, life int) (lives, gone bool) {
-	h := &e.health
+	h := e.shared
 	h.lock()
 	defer h.unlock()
 	switch {
@@ -115,28 +118,31 @@ func (e *Engine) outlived(i Item, life int) (lives, gone bool) {
 		return true, true // nothing of it ran
 	case h.life != life:
 		return false, false
-	case e.ctx.Err() != nil, e.alive(e.ctx, i):
+	case e.ctx.Err() != nil, e.alive(e.ctx, h, i):
 		return true, false
 	}
 	h.life++
-	h.gone = e.revive(i)
+	h.gone = e.revive(h, i)
 	return false, h.gone != ""
 }
 
 // revive starts a dead target again, or waits until somebody else has done so. It returns why that is not possible, or
 // "".
-func (e *Engine) revive(i Item) string {
+func (e *Engine) revive(h *health, i Item) string {
 	if e.ctx.Err() != nil {
 		return context.Cause(e.ctx).Error()
 	}
-	c, ok := e.config.Target.(Controller)
+	if h.afresh != nil {
+		return h.afresh()
+	}
+	c, ok := h.target.(Controller)
 	if !ok {
-		if e.returns(i) {
+		if e.returns(h, i) {
 			return ""
 		}
 		return fmt.Sprintf("the target died and did not come back within %s", comeback)
 	}
-	if e.health.restart++; e.health.restart > maxRestarts {
+	if h.restart++; h.restart > maxRestarts {
 		return fmt.Sprintf("the target died more than %d times", maxRestarts)
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, time.Minute)
@@ -152,11 +158,11 @@ func (e *Engine) revive(i Item) string {
 const comeback = 10 * time.Second
 
 // returns waits for a target that somebody else starts again, as a supervisor does. It asks in the version of the item.
-func (e *Engine) returns(i Item) bool {
+func (e *Engine) returns(h *health, i Item) bool {
 	ctx, cancel := context.WithTimeout(e.ctx, comeback)
 	defer cancel()
 	for {
-		if _, err := observe(ctx, e.config.Target, e.config.Token+"alive", time.Second, i.Version); err == nil {
+		if _, err := observe(ctx, h.target, e.config.Token+"alive", time.Second, i.Version); err == nil {
 			return true
 		}
 		t := time.NewTimer(200 * time.Millisecond)

@@ -28,6 +28,7 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 	began := time.Now()
 	t := time.NewTimer(within)
 	defer t.Stop()
+	defer c.e.waits()()
 	for {
 		if ctx.Err() != nil {
 			fail(ctx, "", "") // however much has arrived: a body that is to end must not go through all of it

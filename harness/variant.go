@@ -89,6 +89,8 @@ type varied struct {
 	opened   chan struct{} // closed when the rest may be read
 	target   Target
 	observed Capabilities
+	pulse    *Pulse
+	still    func() // ends the pulse
 	err      error
 }
 
@@ -98,16 +100,17 @@ type variants struct {
 	of map[Variant]*varied
 }
 
-// place is where an item runs.
-type place struct {
+// site is where an item runs.
+type site struct {
 	target   Target
 	observed Capabilities
-	variant  bool // it is not the default configuration
+	variant  bool   // it is not the default configuration
+	pulse    *Pulse // of a variant
 }
 
-// placeOf returns where an item runs. A variant is opened when the first item wants it.
-func (e *Engine) placeOf(i Item) (place, error) {
-	ordinary := place{target: e.config.Target, observed: e.options.Observed}
+// siteOf returns where an item runs. A variant is opened when the first item wants it.
+func (e *Engine) siteOf(i Item) (site, error) {
+	ordinary := site{target: e.config.Target, observed: e.options.Observed}
 	if i.Variant == "" {
 		return ordinary, nil
 	}
@@ -124,13 +127,16 @@ func (e *Engine) placeOf(i Item) (place, error) {
 	e.variants.mu.Unlock()
 	if first {
 		v.target, v.observed, v.err = e.vary(i.Variant)
+		if v.err == nil {
+			v.pulse, v.still = e.pulse(v.target, "")
+		}
 		close(v.opened)
 	}
 	<-v.opened
 	if errors.Is(v.err, ErrNoVariant) {
 		return ordinary, nil
 	}
-	return place{v.target, v.observed, true}, v.err
+	return site{v.target, v.observed, true, v.pulse}, v.err
 }
 
 // vary opens a variant and looks at what it announces.
@@ -170,6 +176,7 @@ func (e *Engine) closeVariants() {
 		if v.target == nil {
 			continue
 		}
+		v.still()
 		if err := v.target.Close(); err != nil && e.options.OnTrouble != nil {
 			e.options.OnTrouble(fmt.Errorf("the variant %s could not be closed: %w", name, err))
 		}
@@ -177,7 +184,7 @@ func (e *Engine) closeVariants() {
 }
 
 // at makes a row one of the place where its item runs.
-func (p place) at(row reports.Row) reports.Row {
+func (p site) at(row reports.Row) reports.Row {
 	info := p.target.Info()
 	row.Target, row.Variant = info.Name, info.Variant
 	return row

@@ -175,5 +175,5 @@ type Stall struct {
 	Variant string        `json:"variant,omitempty"`
 	At      time.Time     `json:"at"`
 	Length  time.Duration `json:"length"`
-	Alone   string        `json:"alone,omitempty"` // the spec that had this instance for itself, such as "TP-HIDDEN/5.0"
+	Alone   string        `json:"alone,omitempty"` // for whom this instance of the target was made, such as "TP-HIDDEN/5.0"
 }

@@ -40,7 +40,7 @@ func (r Result) StoodStill() (sentences []string) {
 // begunBefore names the specs that had begun last when a stall began, and were not over.
 func (r Result) begunBefore(s Stall) string {
 	if s.Alone != "" {
-		return ", the instance of " + s.Alone
+		return ", the instance for " + s.Alone
 	}
 	var running []SpecResult
 	for _, spec := range r.Specs {

@@ -39,7 +39,7 @@ func TestStandstillsAreTold(t *testing.T) {
 	}
 	want := "restless stood still for 2.1s, 4.5s into the run while " +
 		second.ID + "/" + second.Version.String() + ", " + first.ID + "/" + first.Version.String() +
-		" ran; for 400ms, 20s into the run, the instance of OWN/5.0; for 300ms, 1s into the run while " +
+		" ran; for 400ms, 20s into the run, the instance for OWN/5.0; for 300ms, 1s into the run while " +
 		first.ID + "/" + first.Version.String() + " ran; and 1 more"
 	if s := r.StoodStill(); len(s) != 1 || s[0] != want {
 		t.Errorf("got  %q\nwant %q", s, want)
