@@ -66,8 +66,8 @@ type Definition struct {
 	Wait   time.Duration // the longest time that the body must wait because the standard speaks of seconds
 	Own    bool          // wants an instance of the target for itself
 	Volume bool          // heavy: runs alone, after the others
-	// Hostile marks a spec whose packets might bring a target down. It runs alone, after the others, and the target
-	// must answer afterwards.
+	// Hostile marks a spec whose packets might bring a target down. It runs on an instance that only such specs share, or
+	// after the others where the target gives none, and the target must answer afterwards.
 	Hostile bool
 	Needs   []Capability
 	Variant Variant // of the target that it runs on, "" for the default; see [On]

@@ -74,6 +74,7 @@ type (
 		Faults       []string      `json:"faults,omitempty"`
 		Unfired      []string      `json:"unfired,omitempty"`
 		Attempts     []Attempt     `json:"attempts,omitempty"`
+		Course       string        `json:"course,omitempty"` // of the attempts, if they differ
 		Rerun        string        `json:"rerun"`
 		Log          string        `json:"log,omitempty"`
 	}
@@ -174,6 +175,9 @@ func pageResultOf(s SpecResult, spec, target int, run RunInfo) pageResult {
 		Spec: spec, Target: target, Variant: s.Variant, Verdict: s.Verdict, Reason: s.Reason, BlockedBy: s.BlockedBy, OwnDefect: s.OwnDefect,
 		Duration: s.Duration, Jitter: s.Jitter, Stall: s.Stall, Requirements: addNew(nil, s.Requirements), Warnings: s.Warnings, Behaviours: s.Behaviours, Series: s.Series,
 		Faults: s.Faults, Unfired: s.Unfired, Attempts: s.Attempts, Rerun: rerun(s, run), Log: s.TargetLog,
+	}
+	if s.Unsteady() {
+		p.Course = s.Course()
 	}
 	if n := len(p.Log) - pageLog; n > 0 {
 		p.Log = "…" + strings.ToValidUTF8(p.Log[n:], "")

@@ -28,6 +28,7 @@ func WriteSummary(w io.Writer, r Result) error {
 	for _, s := range r.StoodStill() {
 		m.add(fmt.Sprintf("%s %s\n\n", marks[Inconclusive], escape(s)))
 	}
+	m.unsteady(r)
 	m.failures(r)
 	m.findings(r)
 	for _, v := range []Verdict{UnexpectedPass, Inconclusive, Warning, KnownFailure} {

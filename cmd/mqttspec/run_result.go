@@ -18,6 +18,7 @@ func (p page) result(r reports.Result, written []string) {
 	if len(r.Targets) > 1 {
 		p.printf("All targets together: %s\n", roughly(r.Run.Duration))
 	}
+	p.unsteady(r)
 	for _, s := range r.StoodStill() {
 		p.printf("%s %s\n", p.mark(reports.Inconclusive), printable(s))
 	}
@@ -88,6 +89,29 @@ func broken(r reports.Result, target string) int {
 		}
 	}
 	return len(ids)
+}
+
+// toldUnsteady is how many specs are named whose repeats differ; the report has all of them.
+const toldUnsteady = 20
+
+// unsteady names the specs whose repeats came to different verdicts.
+func (p page) unsteady(r reports.Result) {
+	all := r.Unsteady()
+	if len(all) == 0 {
+		return
+	}
+	p.printf("%s\n", p.in("33", "≠ "+counted(len(all), "result")+" differ between repeats:"))
+	for i, s := range all {
+		if i == toldUnsteady {
+			p.printf("    and %d more\n", len(all)-i)
+			break
+		}
+		where := ""
+		if len(r.Targets) > 1 {
+			where = " on " + printable(s.Target)
+		}
+		p.printf("    %s/%s%s: %s\n", s.ID, s.Version, where, s.Course())
+	}
 }
 
 // reasons counts the specs with a verdict by their reasons, where a reason has at least some of them.

@@ -115,6 +115,9 @@ function heading() {
   return h('div', {}, h('h1', {}, D.title), h('div', { class: 'meta' },
     [...D.versions.map(v => 'MQTT ' + mqtt(v)), D.results.length + ' results of ' + specs.size + ' specs', r.duration, r.start, r.tool && 'mqttspec ' + r.tool]
       .filter(Boolean).map(x => h('span', {}, x))),
+    D.results.some(x => x.course) && h('p', { class: 'panel v v-inconclusive' }, h('span', { class: 'verdict' }, '≠ ' + D.results.filter(x => x.course).length + ' results differ between repeats. '),
+      D.results.filter(x => x.course).slice(0, 20).map(x => h('a', { href: specLink(x), class: 'id' }, x.s.id + ' '))),
+    (r.stalls || []).map(s => h('p', { class: 'panel v v-inconclusive' }, '? ' + s)),
     !r.complete && h('p', { class: 'panel v v-inconclusive' }, h('span', { class: 'verdict' }, '? The run is not complete. '), h('span', {}, r.reason || '')));
 }
 function targetsTable() {
@@ -175,6 +178,7 @@ function specRow({ s, kept }) {
       mark(v), r.find && h('sup', { class: 'v-fail', title: 'a monitor found something on this traffic' }, '•')));
   }), h('td', { class: 'id' }, h('a', { href: specLink(at), 'data-row': true }, s.id)),
     h('td', { class: 'text' }, h('a', { href: specLink(at), tabindex: -1 }, s.text),
+      kept.filter(r => r.course).map(r => h('span', { class: 'why v-inconclusive' }, '≠ ' + place(r) + ', repeated: ' + r.course)),
       shown.map(([reason, rs]) => h('span', { class: 'why more', title: reason }, rs.length < kept.length && h('span', { class: 'muted' }, rs.slice(0, 3).map(place).join(', ') + (rs.length > 3 ? ' …' : '') + ': '), reason))));
 }
 
@@ -195,6 +199,7 @@ async function specView() {
     h('a', { class: 'chip', href: specLink(x), 'aria-current': x === r && 'true', style: x === r ? { 'border-color': 'currentColor', 'box-shadow': '0 0 0 1px currentColor' } : {} }, h('b', { class: cls(x.verdict) }, mark(x.verdict)), place(x)))));
   main.append(h('div', { class: 'panel v ' + cls(r.verdict) }, h('span', { class: 'verdict' }, mark(r.verdict) + ' ' + r.verdict),
     r.reason && h('span', {}, ' — ' + r.reason), r.blockedBy && h('div', {}, 'Blocked by ', statements.has(r.blockedBy) ? statementRef(r.blockedBy) : r.blockedBy),
+    r.course && h('div', {}, 'Its repeats came to different verdicts: ' + r.course + '. What is shown is the worst of them.'),
     r.own && h('div', {}, 'This is a defect of mqttspec itself and says nothing about the target.'), command(r.rerun)));
   const claims = [...(r.req || []), ...(r.warn || [])], seen = new Set(claims.map(q => q.id));
   claims.push(...r.s.claims.filter(id => !seen.has(id)).map(id => ({ id, verdict: 'not exercised' })));
