@@ -335,6 +335,9 @@ func takeover(ctx context.Context) {
 		}
 		seen[payload] = true
 		order = append(order, payload)
+		if len(seen) == len(ids) {
+			c.Ping(ctx) // what the target may send now comes before more is acknowledged: by that it shows what it counts
+		}
 	}
 	for payload := range ids {
 		Must(ctx, resent, payload+", which was not acknowledged, comes again", order, ContainElement(payload))
