@@ -36,6 +36,7 @@ type Conn struct {
 	proxied   bool
 	connectAt int // index in Records, -1 if there is none
 	connackAt int
+	answerAt  int // see answered; 0: not looked for yet
 	trusted   int // the number of records before the first after which the state of the other side is a guess
 	closings  []closing
 }
@@ -252,19 +253,27 @@ func (c *Conn) informed(judged wire.Sender, r *Record) bool {
 // answered reports whether the client has, up to the record at index i, acknowledged a PUBLISH or PUBREL that it can
 // only have read after the CONNACK.
 func (c *Conn) answered(i int) bool {
+	if c.answerAt == 0 { // it is asked for each packet, so the way is gone once
+		c.answerAt = c.firstAnswer()
+	}
+	return c.answerAt <= i
+}
+
+// firstAnswer returns the index of the first such acknowledgement, or the number of records if there is none.
+func (c *Conn) firstAnswer() int {
 	sent := map[uint16]bool{}
-	for _, r := range c.Records[c.connackAt+1 : i+1] {
+	for i, r := range c.Records[c.connackAt+1:] {
 		id, ok := wire.PacketIDOf(r.Packet)
-		switch p := r.Packet.(type) {
+		switch r.Packet.(type) {
 		case wire.Publish, wire.Pubrel:
 			if r.Sender == wire.FromServer && ok {
 				sent[id] = true
 			}
 		case wire.Puback, wire.Pubrec, wire.Pubcomp:
-			if r.Sender == wire.FromClient && sent[id] && p != nil {
-				return true
+			if r.Sender == wire.FromClient && sent[id] {
+				return c.connackAt + 1 + i
 			}
 		}
 	}
-	return false
+	return len(c.Records)
 }
