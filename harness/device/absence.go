@@ -56,7 +56,7 @@ func (m Match) covers(n Match) bool {
 
 // ever reports whether the device has done something like that since it came.
 func (x *examination) ever(m Match) bool {
-	events, _ := x.c.since(0)
+	events, _ := x.c.all()
 	for _, e := range events {
 		if m.matches(e, nil) {
 			return true
@@ -110,7 +110,7 @@ func (x *examination) short(within time.Duration) time.Duration {
 
 // gone says for how long there was no sign of the device, where that has shortened a wait.
 func (x *examination) gone(wanted, waited time.Duration) string {
-	events, _ := x.c.since(0)
+	events, _ := x.c.all()
 	if waited >= wanted || len(events) == 0 {
 		return ""
 	}

@@ -24,7 +24,7 @@ func (c *Client) arm(r *rule) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rules = append(c.rules, r)
-	return len(c.events)
+	return c.before + len(c.events)
 }
 
 // settle takes back what a step has put in force. A connection on which something was withheld or changed is closed:

@@ -252,7 +252,7 @@ func (b *Bench) returned(ctx context.Context, c *Client, within time.Duration) b
 	t := time.NewTimer(within)
 	defer t.Stop()
 	for {
-		_, changed := c.since(0)
+		changed := c.changes()
 		if c.Connected() {
 			return true
 		}

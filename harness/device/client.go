@@ -18,8 +18,8 @@ import (
 const (
 	// maxTraceBytes bounds what the trace of one device keeps in memory. See [trace.Log.Limit].
 	maxTraceBytes = 32 << 20
-	// maxEvents bounds how much of what one device does the plan can look at.
-	maxEvents = 300_000
+	// maxEvents bounds how much of what one device does in a step the plan can look at.
+	maxEvents = 150_000
 	// maxEventBytes bounds what these events keep of packets.
 	maxEventBytes = 64 << 20
 	// maxPayload is how much of a payload conditions can look at.
@@ -40,11 +40,13 @@ type Client struct {
 
 	mu        sync.Mutex // guards all that follows, and the output of the client's connections
 	version   wire.Version
-	assigned  string  // the Client Identifier that the broker has given it, "" if it has one of its own
-	address   string  // where it came from last, without the port
-	conns     []*conn // that are open, the newest last
-	count     int     // of all connections
-	events    []Event
+	assigned  string        // the Client Identifier that the broker has given it, "" if it has one of its own
+	address   string        // where it came from last, without the port
+	conns     []*conn       // that are open, the newest last
+	count     int           // of all connections
+	events    []Event       // of the step that runs
+	before    int           // how many there were in the steps before
+	past      []Event       // of the steps before, without payloads
 	flooded   bool          // nothing more is kept
 	size      int           // about what the events keep of packets, in bytes
 	changed   chan struct{} // closed and renewed when something happens
@@ -145,7 +147,40 @@ func (c *Client) happened(e Event) {
 func (c *Client) since(n int) ([]Event, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.events[n:len(c.events):len(c.events)], c.changed
+	return c.events[n-c.before : len(c.events) : len(c.events)], c.changed
+}
+
+// changes returns what is closed when more happens.
+func (c *Client) changes() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+// turn leaves what happened so far, at the end of a step, to those who ask whether the device ever did something, and
+// returns how much that was since the device came. Payloads are let go of.
+func (c *Client) turn() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.before += len(c.events)
+	for _, e := range c.events {
+		if p, is := e.Packet.(wire.Publish); is {
+			p.Payload = nil
+			e.Packet = p
+		}
+		if len(c.past) < maxEvents {
+			c.past = append(c.past, e)
+		}
+	}
+	c.events, c.size = nil, 0
+	return c.before
+}
+
+// all returns what happened since the device came, and how much that was.
+func (c *Client) all() (events []Event, happened int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Concat(c.past, c.events), c.before + len(c.events)
 }
 
 // note keeps what later instructions need to know of what the device sent. The caller holds mu.

@@ -95,6 +95,9 @@ func (n *conn) serve() {
 		}
 		frame, err = wire.ReadFrame(r, maxFrame)
 	}
+	if err == nil {
+		frame, err = nil, net.ErrClosed // we have had enough
+	}
 	n.ended(frame, err)
 	n.nc.Close() // a write that the device does not take would not end otherwise
 	n.serving.Wait()

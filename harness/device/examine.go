@@ -78,8 +78,9 @@ func (b *Bench) examine(c *Client) {
 			x.ctx, cancel = context.WithTimeoutCause(c.ctx, s.Limit, overtime(s.Limit))
 		}
 		if i > 0 {
-			events, _ := c.since(0)
-			x.firstEvent, x.cursor, x.mark = len(events), len(events), len(events)
+			x.firstEvent = c.turn()
+			x.cursor = x.firstEvent
+			x.mark = x.firstEvent
 		}
 		c.begins(b.config.Plan, i, v)
 		b.config.OnRow(reports.Row{Event: "begin", ID: s.ID, Version: v, Target: c.ID, Variant: variant, At: x.start})
@@ -256,8 +257,8 @@ func (x *examination) repeat(r Repeat) (first *outcome) {
 
 // happened returns how much has happened since the device came.
 func (x *examination) happened() int {
-	events, _ := x.c.since(0)
-	return len(events)
+	_, n := x.c.all()
+	return n
 }
 
 // now leaves behind what has happened so far.
