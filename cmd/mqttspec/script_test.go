@@ -23,7 +23,13 @@ import (
 	broker "github.com/mqttspec/mqttspec/reference-broker"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"mqttspec": main}) }
+// TestMain lets scripts run the program, and tests that start themselves anew with MQTTSPEC_AS_PROGRAM.
+func TestMain(m *testing.M) {
+	if os.Getenv("MQTTSPEC_AS_PROGRAM") != "" {
+		main()
+	}
+	testscript.Main(m, map[string]func(){"mqttspec": main})
+}
 
 // TestScripts runs the program as its users do. Each script is a directory and a list of commands; see the package
 // testscript. Beside its commands there are
