@@ -22,6 +22,7 @@ where = dict(
     cert_filepath=setting("CERT"),
     pri_key_filepath=setting("KEY"),
 )
+longest_pause = float(setting("RECONNECT", "0"))
 say = lambda *words: print(*words, flush=True)
 
 
@@ -45,6 +46,7 @@ class Five:
             on_lifecycle_connection_failure=lambda data: say("not connected:", data.exception),
             on_lifecycle_disconnection=lambda data: say("disconnected:", data.exception),
             on_lifecycle_stopped=lambda _: self.stopped.set(),
+            **(dict(max_reconnect_delay_ms=int(1000 * longest_pause)) if longest_pause else {}),
         )
         self.stopped = threading.Event()
         self.client.start()
@@ -72,6 +74,7 @@ class Three:
             will=mqtt.Will(topic("status"), mqtt.QoS.AT_LEAST_ONCE, b"offline", True) if will else None,
             on_connection_interrupted=lambda connection, error, **_: say("disconnected:", error),
             on_connection_resumed=lambda connection, return_code, session_present, **_: connected(session_present),
+            **(dict(reconnect_min_timeout_secs=1, reconnect_max_timeout_secs=int(longest_pause)) if longest_pause else {}),
         )
         self.client.on_message(lambda topic, payload, dup, qos, retain, **_: received(topic, payload, int(qos)))
         # The library connects again after a loss, but tries the first connection only once.
