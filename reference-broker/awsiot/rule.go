@@ -143,6 +143,8 @@ func checkTopic(topic string) error {
 		return fmt.Errorf("%q is no topic", topic)
 	case len(topic) > 65_535:
 		return errors.New("the topic is too long")
+	case wire.Matches("$aws/things/+/jobs/#", topic):
+		return errors.New("rules do not publish to the topics of jobs")
 	}
 	return nil
 }

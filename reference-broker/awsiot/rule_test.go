@@ -33,6 +33,7 @@ func TestRepublish(t *testing.T) {
 			[]wire.Publish{{Topic: "out/a/c/c/a/sensor/c", Payload: []byte("x")}}},
 		{"a reserved topic", Rule{From: "a", Republish: &Republish{Topic: "$$aws/things/${clientid()}/shadow/update"}}, "a",
 			[]wire.Publish{{Topic: "$aws/things/c/shadow/update", Payload: []byte("x")}}},
+		{"the topics of jobs are not for rules", Rule{From: "a", Republish: &Republish{Topic: "$$aws/things/${clientid()}/jobs/get"}}, "a", nil},
 		{"a level that is not there", Rule{From: "a", Republish: &Republish{Topic: "b/${topic(2)}"}}, "a", nil},
 		{"a level that is empty and all there is", Rule{From: "+/a", Republish: &Republish{Topic: "${topic(1)}"}}, "/a", nil},
 		{"a wildcard does not see reserved topics", Rule{From: "#", Republish: &Republish{Topic: "b"}}, "$aws/events/x", nil},
