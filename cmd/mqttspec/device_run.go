@@ -94,7 +94,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 		l.Close()
 		return err
 	}
-	start := deviceStart{address: l.String(), plan: plan, expect: o.expect, lasting: cmp.Or(o.duration, lasting), seed: o.seed}
+	start := deviceStart{address: l.String(), plan: plan, expect: o.expect, lasting: cmp.Or(o.duration, lasting), seed: o.seed, differs: t.expected.tell()}
 	if lasting == 0 {
 		start.lasting = 0
 	}

@@ -32,6 +32,7 @@ type deviceStart struct {
 	lasting time.Duration
 	seed    int64
 	files   []deviceFile // that a device needs for TLS
+	differs []string     // what a profile knows to differ, in lines
 	bench   *device.Bench
 }
 
@@ -74,6 +75,9 @@ func (s *deviceLines) begin(d deviceStart) {
 		s.printf("%-19s %s\n", f.what, f.path)
 	}
 	s.printf("plan %s: %s, %s\n", d.plan.Name, d.plan.Text, counted(len(d.plan.Steps), "step"))
+	for _, line := range d.differs {
+		s.printf("%s\n", line)
+	}
 	if d.lasting > 0 {
 		s.printf("for %s and more; --seed %d --duration %s do the same again\n", d.lasting, d.seed, d.lasting)
 	}

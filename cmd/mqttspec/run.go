@@ -246,6 +246,9 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	if ctx == nil {
 		ctx = context.Background()
 	}
+	for _, line := range expected.tell() {
+		fmt.Fprintln(stderr, "mqttspec: "+line)
+	}
 	r := &runner{o: o, expected: expected, descriptions: targets, selected: selected, stderr: stderr, start: time.Now(), versions: versionsOf(selected.items)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)

@@ -73,3 +73,30 @@ func (e expectation) judge(row reports.Row) reports.Row {
 	row.Reason = fmt.Sprintf("%s: %s", e.profile.Title, strings.Join(slices.Compact(why), "; "))
 	return row
 }
+
+// tell says which statements the profile knows of: those whose failure is known, and those of which nothing is judged.
+func (e expectation) tell() (lines []string) {
+	if e.profile == nil {
+		return nil
+	}
+	known := map[bool][]string{}
+	for _, d := range e.profile.Deviations {
+		id, judged := d.Statement, d.Verdict == profile.Failure
+		if len(d.Specs) > 0 {
+			id += " (" + strings.Join(d.Specs, " ") + ")"
+		}
+		if d.On == e.on && !slices.Contains(known[judged], id) {
+			known[judged] = append(known[judged], id)
+		}
+	}
+	for judged, what := range map[bool]string{true: "a failure is known of", false: "nothing is judged of"} {
+		if len(known[judged]) > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s %s", e.profile.Title, what, strings.Join(known[judged], ", ")))
+		}
+	}
+	if len(lines) == 0 {
+		return []string{e.profile.Title + ": nothing is known to differ"}
+	}
+	slices.Sort(lines)
+	return lines
+}

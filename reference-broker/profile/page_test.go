@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -113,4 +114,28 @@ func codes(all []int) string {
 		text[i] = fmt.Sprintf("%02X", c)
 	}
 	return strings.Join(text, " ")
+}
+
+// TestExampleOfPage reads the example of a profile of one's own.
+func TestExampleOfPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/aws-iot-core.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```yaml\nname: our-cloud")
+	example, _, ended := strings.Cut("name: our-cloud"+rest, "```")
+	if !found || !ended {
+		t.Fatal("the page has no example")
+	}
+	file := filepath.Join(t.TempDir(), "our-cloud.yaml")
+	if err := os.WriteFile(file, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := load(t, file)
+	if c := p.Config(); c.Service.MaximumKeepAlive != 300 || !c.NoRetain {
+		t.Errorf("got %+v", c)
+	}
+	if d, known := p.Deviation("broker", "v5:MQTT-3.8.4-4", "RT-01"); !known || d.Verdict != Failure {
+		t.Errorf("got %+v", d)
+	}
 }
