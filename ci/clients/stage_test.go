@@ -94,7 +94,7 @@ func newStage(t *testing.T, clients ...string) *stage {
 // python is the interpreter of a client's environment.
 func python(client string) string { return filepath.Join(cache(), client, "bin", "python") }
 
-// set and get concern the environment of the programs to come.
+// set, unset and get concern the environment of the programs to come.
 func (s *stage) set(name, value string) { s.env = append(s.env, name+"="+value) }
 
 func (s *stage) get(name string) string {
@@ -104,6 +104,10 @@ func (s *stage) get(name string) string {
 		}
 	}
 	return ""
+}
+
+func (s *stage) unset(name string) {
+	s.env = slices.DeleteFunc(s.env, func(variable string) bool { return strings.HasPrefix(variable, name+"=") })
 }
 
 // step writes a heading.
@@ -245,6 +249,17 @@ func (s *stage) mqttspec(listeners int, arguments ...string) map[string]string {
 		}
 	}()
 	return addresses
+}
+
+// replace changes what a broker is known to do otherwise, and must do: a pattern, and what is expected of others.
+func (s *stage) replace(pattern, changed string) {
+	s.t.Helper()
+	p, text := regexp.MustCompile(pattern), s.transcript.String()
+	if !p.MatchString(text) {
+		s.t.Errorf("nothing is like %q:\n%s", pattern, text)
+	}
+	s.transcript.Reset()
+	s.transcript.WriteString(p.ReplaceAllString(text, changed))
 }
 
 // compare holds the transcript against a file. An x stands there for any one digit.
