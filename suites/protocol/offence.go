@@ -53,7 +53,7 @@ var binding = []string{
 // demanded reports whether a server has to find the offence out.
 func (o offence) demanded(ctx context.Context) bool {
 	return Version(ctx) == wire.V311 || o.packet.Type() == wire.CONNECT || // which v5:MQTT-3.1.4-1 has it validate
-		slices.ContainsFunc(strings.Fields(o.id), func(id string) bool { return slices.Contains(binding, id) })
+		slices.ContainsFunc(strings.Fields(ofVersion(ctx, o.id)), func(id string) bool { return slices.Contains(binding, id) })
 }
 
 // punished demands that the target closes the Network Connection because of each offence, or recommends it where a server
