@@ -38,6 +38,10 @@ func formatMonitors() (all []Monitor) {
 			Judge: eachOf(func(_ *Conn, p wire.Connack, _ *Record) (bool, string) {
 				return expect(p.ReservedFlags == 0, "reserved bits 0", fmt.Sprintf("Connect Acknowledge Flags 0x%02X", p.ReservedFlags))
 			})},
+		Monitor{IDs: ids("", "U3-020"), Sender: wire.FromServer, Level: must, Text: "A server sends no DISCONNECT.",
+			Judge: each(func(_ *Conn, r *Record) (bool, string) {
+				return expect(r.typeOf() != wire.DISCONNECT, "no DISCONNECT, which only clients of 3.1.1 send", "one")
+			})},
 		Monitor{IDs: ids("MQTT-3.8.1-1", "MQTT-3.8.1-1"), Sender: wire.FromClient, Level: must, Text: "SUBSCRIBE has the flags 0010.",
 			Judge: each(fixedFlags(wire.SUBSCRIBE))},
 		Monitor{IDs: ids("MQTT-3.10.1-1", "MQTT-3.10.1-1"), Sender: wire.FromClient, Level: must, Text: "UNSUBSCRIBE has the flags 0010.",

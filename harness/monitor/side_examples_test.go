@@ -61,6 +61,7 @@ func serverExamples() []example {
 			broken: func(s *script) { s.fresh().server(goodbye); late(s) }, idle: sentByFresh(goodbye)},
 		{ids: "MQTT-3.14.4-1", sender: onlyServer, kept: func(s *script) { s.fresh().server(goodbye).cut(wire.FromServer, publish(0, 0)) },
 			broken: sentByFresh(goodbye, publish(0, 0)), idle: sentByFresh(publish(0, 0))},
+		{ids: "v311:U3-020", kept: sentByFresh(wire.Pingresp{}), broken: sentByFresh(wire.Disconnect{}), idle: func(s *script) { s.open().client(connect) }},
 		{ids: "MQTT-3.14.0-1", kept: sentByFresh(goodbye), broken: answer(goodbye)},
 		{ids: "MQTT-3.14.0-1", kept: sentByFresh(goodbye), broken: answer(wire.Connack{ReasonCode: 0x87}, goodbye)},
 		{ids: "MQTT-3.2.2-9", kept: asked(publish(1, 1), wire.Puback{PacketID: 1}), broken: asked(publish(1, 1), wire.Disconnect{ReasonCode: wire.QoSNotSupported}),
