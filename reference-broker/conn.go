@@ -59,6 +59,7 @@ type conn struct {
 	aliasMaximum   int      // how many aliases may be used towards the client
 	volatile       bool     // the Session Expiry Interval in CONNECT was 0
 	starved        bool     // something has waited for send quota on this connection
+	late           int      // how many messages were sent after something had waited for send quota
 	expired        int      // how many queued messages had expired when their turn came on this connection
 	orphan         *session // what a defect leaves a connection that has been taken over
 	about          about    // what the hook and the service keep

@@ -50,6 +50,7 @@ const (
 	receiveMaximumRemembered         defect = "receive-maximum-remembered"
 	quotaFreedAtPubrec               defect = "quota-freed-at-pubrec"
 	quotaBlocksOthers                defect = "quota-blocks-others"
+	starvedStayBehind                defect = "starved-stay-behind"
 	receiveMaximumNotEnforced        defect = "receive-maximum-not-enforced"
 	surplusDropped                   defect = "surplus-dropped"
 	packetSizeNotEnforced            defect = "packet-size-not-enforced"
@@ -171,6 +172,8 @@ var deliveryDefects = []defectRow{
 		"The Receive Maximum of the session's first connection stays in force."},
 	{quotaFreedAtPubrec, "v5:MQTT-4.9.0-2 v5:MQTT-3.3.4-9",
 		"PUBREC already makes room for another PUBLISH."},
+	{starvedStayBehind, "v5:MQTT-4.5.0-1",
+		"Of the messages that wait for send quota, two are sent on a connection and no more."},
 	{quotaBlocksOthers, "v5:MQTT-3.3.4-10 v5:MQTT-4.9.0-3",
 		"While there is no send quota, PINGRESP is held back as well."},
 	{receiveMaximumNotEnforced, "v5:U5-024",

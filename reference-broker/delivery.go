@@ -222,6 +222,11 @@ func (c *conn) sendNext() bool {
 	case d.qos > 0 && !quota:
 		c.starved = true
 		return c.sendQoS0()
+	case d.qos > 0 && c.starved:
+		if c.late == 2 && b.defect(starvedStayBehind) { // v5:MQTT-4.5.0-1
+			return false
+		}
+		c.late++
 	}
 	c.start(s.unqueue(e))
 	return true

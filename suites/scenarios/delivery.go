@@ -325,6 +325,28 @@ var Delivery = Section("Delivery guarantees under faults",
 			}
 		}),
 
+	Spec("DG-29-FLOW", "delivers all that has waited for the Receive Maximum to a client that acknowledges each message",
+		V5("MQTT-4.5.0-1", "MQTT-4.6.0-5"),
+		func(ctx context.Context) {
+			c, p, topic := Connect(ctx, limited(Clean(ctx, "me"), 2)), Connect(ctx, Clean(ctx, "pub")), Topic(ctx, "a")
+			c.Subscribe(ctx, topic, q1)
+			var all, got []string
+			for i := range 12 {
+				all = append(all, fmt.Sprint("m", i))
+				p.Publish(ctx, topic, all[i], q1)
+			}
+			for len(got) < len(all) {
+				m, o := c.TryPublish(ctx, Timings(ctx).Reply)
+				if o != Arrived {
+					break
+				}
+				c.Acknowledge(ctx, m)
+				got = firsts(append(got, string(m.Payload)))
+			}
+			Must(ctx, "MQTT-4.5.0-1", "each message comes", got, ContainElements(all))
+			Must(ctx, "MQTT-4.6.0-5", "they come in the order they were published", got, Equal(all))
+		}, Needs(QoS1)),
+
 	Spec("DG-29", "holds back only PUBLISH while the Receive Maximum leaves no room", V5("MQTT-3.3.4-10", "MQTT-4.9.0-3"),
 		func(ctx context.Context) {
 			r := receiving(ctx, q1)
