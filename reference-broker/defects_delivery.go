@@ -51,6 +51,7 @@ const (
 	quotaFreedAtPubrec               defect = "quota-freed-at-pubrec"
 	quotaBlocksOthers                defect = "quota-blocks-others"
 	starvedStayBehind                defect = "starved-stay-behind"
+	starvedForgotten                 defect = "starved-forgotten"
 	receiveMaximumNotEnforced        defect = "receive-maximum-not-enforced"
 	surplusDropped                   defect = "surplus-dropped"
 	packetSizeNotEnforced            defect = "packet-size-not-enforced"
@@ -174,6 +175,8 @@ var deliveryDefects = []defectRow{
 		"PUBREC already makes room for another PUBLISH."},
 	{starvedStayBehind, "v5:MQTT-4.5.0-1",
 		"Of the messages that wait for send quota, two are sent on a connection and no more."},
+	{starvedForgotten, "v5:MQTT-4.4.0-1 v5:MQTT-4.3.2-3",
+		"A message that has waited for send quota is forgotten as soon as it is sent."},
 	{quotaBlocksOthers, "v5:MQTT-3.3.4-10 v5:MQTT-4.9.0-3",
 		"While there is no send quota, PINGRESP is held back as well."},
 	{receiveMaximumNotEnforced, "v5:U5-024",

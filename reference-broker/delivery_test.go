@@ -175,6 +175,19 @@ var deliveryBehaviours = []behaviour{
 }
 
 var resumeBehaviours = []behaviour{
+	{"sends a message again that had waited for quota", only5, Config{}, func(w *world, v wire.Version) {
+		me := persistent("a", 300)
+		me.Properties = me.Properties.With(wire.ReceiveMaximum(1))
+		c := w.connect(v, me)
+		c.subscribe("s", wire.QoS1)
+		writer := w.connect(v, clean("writer"))
+		writer.publish("s", "a", wire.QoS1)
+		writer.publish("s", "b", wire.QoS1)
+		c.ack(c.got("a"))
+		c.got("b")
+		c.drop()
+		equal(w, "DUP", w.connect(v, me).got("b").Dup, true)
+	}},
 	{"sends PUBREL again in the order of PUBREC, then PUBLISH in its own", both, Config{}, func(w *world, v wire.Version) {
 		c := w.connect(v, persistent("a", 300))
 		c.subscribe("s", wire.QoS2)

@@ -35,7 +35,8 @@ func (c *conn) start(d *delivery) {
 	}
 	x := &exchange{id: p.PacketID, delivery: d, counted: true}
 	c.quota--
-	if !b.defect(forgottenAtOnce) { // v5:MQTT-4.3.2-3, v5:MQTT-4.3.3-3, v311:MQTT-4.3.2-1, v311:MQTT-4.3.3-1
+	heldForgotten := c.starved && b.defect(starvedForgotten) // v5:MQTT-4.3.2-3, v5:MQTT-4.4.0-1
+	if !heldForgotten && !b.defect(forgottenAtOnce) {        // v5:MQTT-4.3.2-3, v5:MQTT-4.3.3-3, v311:MQTT-4.3.2-1, v311:MQTT-4.3.3-1
 		s.track(x) // v5:MQTT-4.3.2-3, v5:MQTT-4.3.3-3, v311:MQTT-4.3.2-1, v311:MQTT-4.3.3-1
 	}
 	if b.defect(resendOnLiveLink) && s.inflight.Len() > 0 { // v5:MQTT-4.4.0-1

@@ -175,6 +175,19 @@ var Delivery = Section("Delivery guarantees under faults",
 			r.again(ctx, resent1)
 		}),
 
+	Spec("DG-14-HELD", "sends a QoS 1 message again that had waited for the Receive Maximum", V5("MQTT-4.4.0-1", "MQTT-4.3.2-3", "MQTT-3.3.1-1"),
+		func(ctx context.Context) {
+			r := receiving(ctx, q1)
+			r.get(ctx)
+			r.publish(ctx, "held back")
+			r.Ping(ctx)
+			r.Acknowledge(ctx, r.got)
+			r.got = r.ReceivePublish(ctx)
+			Step(ctx, "what has waited comes when there is room", string(r.got.Payload), Equal("held back"))
+			r.back(ctx)
+			r.again(ctx, resent1)
+		}),
+
 	Spec("DG-15", "does not send a QoS 1 message again that was acknowledged", Both(V5("MQTT-4.3.2-3"), V311("MQTT-4.3.2-1")),
 		func(ctx context.Context) {
 			r := receiving(ctx, q1)
