@@ -178,7 +178,7 @@ var subscriptionDefects = []defectRow{
 		"Retain Handling 1: no retained messages are sent."},
 	{retainHandling2Sends, "v5:MQTT-3.3.1-11",
 		"Retain Handling 2: retained messages are sent."},
-	{retainedSentOnResume, "v5:MQTT-3.3.1-10 v311:MQTT-3.3.1-9",
+	{retainedSentOnResume, "v311:MQTT-3.3.1-9",
 		"Retained messages are sent when a session is resumed."},
 	{retainedFlagCleared, "v5:U5-018 v311:MQTT-3.3.1-8",
 		"Retained messages are sent with RETAIN 0 for a new subscription."},

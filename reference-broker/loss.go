@@ -45,7 +45,8 @@ func (s *session) loseOnResume() {
 		if b.defect(resumeLosesQoS) { // v5:MQTT-3.8.4-8, v5:MQTT-3.1.2-5, v311:MQTT-3.8.4-6, v311:MQTT-3.1.2-4
 			sub.qos = wire.QoS0
 		}
-		if b.defect(retainedSentOnResume) { // v5:MQTT-3.3.1-10, v311:MQTT-3.3.1-9
+		anew := s.version == wire.V5 && b.tolerates(retainedOnResume)
+		if anew || b.defect(retainedSentOnResume) { // v311:MQTT-3.3.1-9
 			// after CONNACK, which has not been sent yet
 			time.AfterFunc(0, func() {
 				b.mu.Lock()

@@ -45,6 +45,7 @@ const (
 	downgradedSentTwice       tolerance = "downgraded-sent-twice"
 	closeLeftToClient         tolerance = "close-left-to-client"
 	delayedWillDropped        tolerance = "delayed-will-dropped"
+	retainedOnResume          tolerance = "retained-on-resume"
 )
 
 // toleranceRow is a Tolerance as the table has it.
@@ -90,6 +91,7 @@ var toleranceRows = []toleranceRow{
 	{downgradedSentTwice, "A message of QoS 1 is sent twice to a subscription at QoS 0, which the standard allows."},
 	{closeLeftToClient, "After DISCONNECT the broker leaves it to the client to close, as it must; that the broker closes is only advised."},
 	{delayedWillDropped, "A will whose delay is running is dropped when its client comes back, also with Clean Start 1: 3.1.2.5 excepts every new connection of the client."},
+	{retainedOnResume, "5.0: retained messages are sent when a session is resumed: Retain Handling speaks of the time of SUBSCRIBE only."},
 	{repeatedExpiryTaken, "A PUBLISH with two Message Expiry Intervals or Payload Format Indicators is taken: only in Will Properties does the standard call that an error."},
 }
 
