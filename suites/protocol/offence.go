@@ -48,6 +48,7 @@ var binding = []string{
 	"MQTT-3.8.3-5",                                            // reserved bits of Subscription Options
 	"MQTT-3.3.1-4",                                            // QoS 3: DISCONNECT with 0x81
 	"MQTT-3.3.2-8", "MQTT-3.3.2-9", "MQTT-3.2.2-17", "U5-021", // Topic Aliases: DISCONNECT with 0x94 or 0x82
+	"U5-016", "U5-017", "U5-060", // what CONNACK denied: DISCONNECT with 0x9B, 0x9A or 0x95
 }
 
 // demanded reports whether a server has to find the offence out.
