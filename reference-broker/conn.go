@@ -298,7 +298,7 @@ func (c *conn) sendDisconnect(code wire.ReasonCode, text string) {
 		d.Properties = d.Properties.With(wire.SessionExpiryInterval(60))
 	}
 	if c.version == wire.V311 {
-		if c.b.defect(disconnectTo311) { // v311:MQTT-4.8.0-1, v311:U3-020
+		if c.b.defect(disconnectTo311) { // v311:U3-020
 			c.send(d)
 		}
 		return

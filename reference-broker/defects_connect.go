@@ -99,7 +99,7 @@ var connectDefects = []defectRow{
 		"DISCONNECT has a Reason Code that no DISCONNECT has."},
 	{disconnectWithSessionExpiry, "v5:MQTT-3.14.2-2",
 		"A DISCONNECT from the server has a Session Expiry Interval."},
-	{disconnectTo311, "v311:MQTT-4.8.0-1 v311:U3-020",
+	{disconnectTo311, "v311:U3-020",
 		"A client of 3.1.1 is sent DISCONNECT, a packet that only clients send there."},
 	{packetAfterDisconnect, "v5:MQTT-3.14.4-1",
 		"A PINGRESP follows DISCONNECT."},

@@ -90,11 +90,11 @@ var Malformed = Section("Malformed packets",
 		}),
 
 	Spec("MP-DIALECT", "says nothing to a client of 3.1.1 whose link it closes, since DISCONNECT comes only from clients there",
-		V311("MQTT-4.8.0-1"),
+		V311("U3-020"),
 		func(ctx context.Context) {
 			r := offence{packet: wire.Raw{0x00, 0}}.commit(ctx, 0)
 			Step(ctx, "packet type 0 closes the Network Connection", r.passed, BeFalse())
-			Must(ctx, "MQTT-4.8.0-1", "no DISCONNECT comes before the close", r.dialect, BeFalse())
+			Must(ctx, "U3-020", "no DISCONNECT comes before the close", r.dialect, BeFalse())
 		}),
 
 	Spec("MP-UTF8", "closes the link when a string is not UTF-8",
