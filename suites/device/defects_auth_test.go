@@ -45,5 +45,4 @@ var authDefects = []defect{
 	{name: "packets-before-connack", breaks: v5("MQTT-3.1.2-30"), who: authenticating, at: []string{"DV-78"}, spoil: after(wire.AUTH, wire.Pingreq{})},
 	{name: "takes-another-method", breaks: v5("MQTT-4.12.1-2"), who: authenticating, at: []string{"DV-79", "DV-81"}},
 	{name: "answers-by-the-servers-method", breaks: v5("MQTT-4.12.0-5"), who: authenticating, at: []string{"DV-79"}},
-	{name: "re-authentication-stops-everything", breaks: v5("U5-038"), who: authenticating, at: []string{"DV-80"}},
 }

@@ -86,6 +86,7 @@ var connectDefects = []defect{
 	{name: "client-id-ill-formed-3.1.1", breaks: v3("MQTT-3.1.3-4", "MQTT-1.5.3-1"), who: old, spoil: connects(func(c *wire.Connect) { c.ClientID += "\xff" })},
 	{name: "client-id-null-3.1.1", breaks: v3("MQTT-1.5.3-2"), who: old, spoil: connects(func(c *wire.Connect) { c.ClientID += "\x00" })},
 	{name: "client-id-with-control-character", breaks: v5("U5-041"), spoil: connects(func(c *wire.Connect) { c.ClientID += "\x01" })},
+	{name: "client-id-with-control-character-3.1.1", breaks: v3("U3-014"), who: old, spoil: connects(func(c *wire.Connect) { c.ClientID += "\x01" })},
 	{name: "will-topic-ill-formed-3.1.1", breaks: v3("MQTT-3.1.3-10"), who: old, spoil: connects(func(c *wire.Connect) { w := *c.Will; w.Topic = "\xff"; c.Will = &w })},
 	{name: "user-name-ill-formed-3.1.1", breaks: v3("MQTT-3.1.3-11"), who: old, spoil: connects(func(c *wire.Connect) { s := "\xff"; c.Username = &s })},
 	{name: "will-properties-first", breaks: v5("MQTT-3.1.3-1"), spoil: willPropertiesFirst},

@@ -86,6 +86,16 @@ var packetDefects = []defect{
 	{name: "topic-ill-formed-3.1.1", breaks: v3("MQTT-3.3.2-1"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a\xff" })},
 	{name: "topic-null-3.1.1", breaks: v3("MQTT-4.7.3-2"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a\x00" })},
 	{name: "publish-with-subscription-id-0", breaks: v5("U5-023"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Properties = wire.Properties{wire.SubscriptionIdentifier(0)} })},
+	{name: "puback-property-twice", breaks: v5("U5-064"), spoil: replaces(wire.PUBACK, func(p wire.Packet) wire.Packet {
+		a := p.(wire.Puback)
+		a.Properties = wire.Properties{wire.ReasonString("a"), wire.ReasonString("b")}
+		return a
+	})},
+	{name: "pingreq-with-content-3.1.1", breaks: v3("U3-017"), who: old, spoil: replaces(wire.PINGREQ, func(wire.Packet) wire.Packet { return wire.Raw{0xC0, 1, 0} })},
+	{name: "pingresp-from-client-3.1.1", breaks: v3("U3-019"), who: old, spoil: after(wire.PINGREQ, wire.Pingresp{})},
+	{name: "puback-trailing-bytes-3.1.1", breaks: v3("U3-018"), who: old, spoil: replaces(wire.PUBACK, func(p wire.Packet) wire.Packet {
+		return wire.WithTrailing{Packet: p, Bytes: []byte{0}}
+	})},
 	{name: "disconnect-raises-session-expiry", breaks: v5("U5-030"), who: clean, spoil: replaces(wire.DISCONNECT, func(p wire.Packet) wire.Packet {
 		d := p.(wire.Disconnect)
 		d.Properties = d.Properties.With(wire.SessionExpiryInterval(60))

@@ -277,7 +277,7 @@ var protocolDefects = []defect{
 	{name: "reconnects-at-constant-pace", breaks: []string{"DV-02", "DV-03a"}},
 	{name: "reconnects-without-jitter", breaks: []string{"DV-02"}},
 	{name: "fights-for-its-session", breaks: []string{"DV-22b"}},
-	{name: "stays-after-server-disconnect", breaks: []string{"DV-42"}},
+	{name: "stays-after-server-disconnect", breaks: v5("U5-065"), at: []string{"DV-42"}},
 	{name: "malformed-packets-overlooked", breaks: v5("U5-049")},
 	{name: "malformed-packets-overlooked-3.1.1", breaks: v3("MQTT-4.8.0-1", "MQTT-2.2.2-2"), who: old},
 }

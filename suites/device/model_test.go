@@ -132,7 +132,7 @@ func (m *model) connection(ctx context.Context) {
 	if m.aliases == nil || !m.has("alias-kept-across-connections") {
 		m.aliases = map[string]uint16{}
 	}
-	m.limits, m.expiring = wire.Connack{}, map[uint16]bool{}
+	m.limits, m.expiring, m.begunHere = wire.Connack{}, map[uint16]bool{}, 0
 	packets := make(chan arrival, 1000)
 	m.packets = packets
 	go read(nc, m.version, packets)
@@ -165,7 +165,7 @@ func (m *model) connection(ctx context.Context) {
 		}
 		now := time.Now()
 		if !m.online {
-			if now.Sub(connecting) > answerTimeout {
+			if now.Sub(connecting) > answerTimeout && !m.has("waits-for-connack-for-ever") {
 				return
 			}
 			continue
@@ -381,6 +381,9 @@ func (m *model) flush() {
 			used++
 		}
 	}
+	if m.has("quota-not-refilled") {
+		used = m.begunHere
+	}
 	order := m.outgoing
 	if m.has("resends-in-reverse") {
 		order = slices.Clone(order)
@@ -401,6 +404,7 @@ func (m *model) flush() {
 		o.onWire = true
 		o.p.Dup = true
 		used++
+		m.begunHere++
 		m.send(p)
 		if m.has("resends-on-live-link") {
 			m.send(o.p)
@@ -560,7 +564,7 @@ func (m *model) receive(p wire.Publish) error {
 
 // answer sends an acknowledgement; a defect turns the order of each two around.
 func (m *model) answer(p wire.Packet, swapped string) {
-	if p.Type() != wire.PUBREL && m.stopped("full-quota-stops-acknowledgements") || m.reauthing && m.has("re-authentication-stops-everything") {
+	if p.Type() != wire.PUBREL && m.stopped("full-quota-stops-acknowledgements") {
 		return
 	}
 	if !m.has(swapped) {
