@@ -49,8 +49,11 @@ func (s *sending) same() bool {
 	if !ok || s.open == nil {
 		return false
 	}
-	o := s.open.publish
-	// a Topic Alias may stand for the topic in one of them
+	return sameMessage(p, s.open.publish)
+}
+
+// sameMessage reports whether two PUBLISH packets carry one message. A Topic Alias may stand for the topic in one of them.
+func sameMessage(p, o wire.Publish) bool {
 	return p.QoS == o.QoS && bytes.Equal(p.Payload, o.Payload) && (p.Topic == o.Topic || p.Topic == "" || o.Topic == "")
 }
 
@@ -69,6 +72,7 @@ type exchanges struct {
 	judged   wire.Sender
 	report   func(sending)
 	open     map[uint16]*exchange
+	past     map[uint16]*exchange // that we have acknowledged; the judged side may not have got to know it
 	requests map[uint16]*Record
 	ended    map[uint16]bool
 	received map[uint16]bool
@@ -79,7 +83,7 @@ type exchanges struct {
 }
 
 func (e *exchanges) lose() {
-	e.open = map[uint16]*exchange{}
+	e.open, e.past = map[uint16]*exchange{}, map[uint16]*exchange{}
 	e.received, e.refused = map[uint16]bool{}, map[uint16]bool{}
 	e.reconnect()
 }
@@ -138,8 +142,10 @@ func (e *exchanges) packet(s session, c *Conn, r *Record) {
 			delete(e.refused, id)
 		}
 		first := r.Seq
-		if sent.same() {
+		if old := e.past[id]; sent.same() {
 			first = x.first
+		} else if x == nil && p.Dup && old != nil && old.conn != c && sameMessage(p, old.publish) {
+			first = old.first // the acknowledgement was lost with its connection
 		}
 		e.open[id] = &exchange{conn: c, publish: p, size: len(r.Raw), first: first}
 	case wire.Pubrel:
@@ -177,6 +183,9 @@ func copyOf(x *exchange) *exchange {
 // also one of the wrong type: what the judged side makes of that is its own affair.
 func (e *exchanges) answer(s session, c *Conn, r *Record) {
 	end := func(id uint16) {
+		if x := e.open[id]; x != nil {
+			e.past[id] = x
+		}
 		delete(e.open, id)
 		e.ended[id] = true
 	}

@@ -209,6 +209,11 @@ func clientExamples() []example {
 		{ids: "MQTT-4.6.0-3", kept: two2(wire.Pubrec{PacketID: 1}, wire.Pubrec{PacketID: 2}), broken: two2(wire.Pubrec{PacketID: 2}), idle: two1(wire.Pubrec{PacketID: 2})},
 		{ids: "MQTT-4.6.0-4", kept: sent(wire.Pubrel{PacketID: 2}, wire.Pubrel{PacketID: 1}), broken: sent(wire.Pubrel{PacketID: 1}), idle: sent()},
 		{ids: "MQTT-4.6.0-1", kept: back(publish(1, 1, dup), publish(2, 2, dup)), broken: back(publish(2, 2, dup), publish(1, 1, dup)), idle: back(publish(2, 2, dup))},
+		// an acknowledgement that was lost with its connection leaves the message its place
+		{ids: "MQTT-4.6.0-1", kept: func(s *script) {
+			s.fresh().client(publish(1, 1), publish(2, 2)).server(wire.Puback{PacketID: 1})
+			s.resumed("c#2").client(publish(1, 1, dup), publish(2, 2, dup)).resumed("c#3").client(publish(1, 1, dup), publish(2, 2, dup))
+		}, broken: back(publish(2, 2, dup), publish(1, 1, dup))},
 		{ids: "MQTT-4.5.0-2", kept: two1(wire.Puback{PacketID: 1}), broken: unanswered, idle: two1()},
 		{ids: "MQTT-4.5.0-2", kept: two2(wire.Pubrec{PacketID: 1}, wire.Pubrec{PacketID: 2}), broken: func(s *script) { two2(wire.Pubrec{PacketID: 2})(s); s.wait(ackWithin).client(wire.Pingreq{}) }},
 		{ids: "MQTT-3.2.2-5", kept: forgotten(publish(1, 1)), broken: forgotten(publish(1, 1, dup)), idle: back(publish(1, 1, dup))},
