@@ -3,22 +3,44 @@ package monitor
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
-// payloadMonitors judge what the payload of a CONNECT consists of, and the name in front of it.
+// payloadMonitors judge what the payload of a CONNECT consists of, the name in front of it, and payloads of messages.
 func payloadMonitors() (all []Monitor) {
 	for _, m := range []Monitor{
 		{IDs: ids("MQTT-3.1.2-1", ""), Text: "The Protocol Name of a CONNECT is MQTT.", Judge: protocolName},
 		{IDs: ids("MQTT-3.1.2-16", "MQTT-3.1.2-18"), Text: "User Name Flag 0 comes without a User Name.", Judge: each(surplus(wire.FlagUsername, "User Name"))},
 		{IDs: ids("MQTT-3.1.2-18", "MQTT-3.1.2-20"), Text: "Password Flag 0 comes without a Password.", Judge: each(surplus(wire.FlagPassword, "Password"))},
+		{IDs: ids("U5-073", ""), Text: "A payload with Payload Format Indicator 1 is well-formed UTF-8.", Judge: each(textPayload)},
 		{IDs: ids("MQTT-3.1.3-1", ""), Text: "The fields of the CONNECT payload stand in their order.", Judge: each(payloadOrder)},
 	} {
 		m.Sender, m.Level = wire.FromClient, must
 		all = append(all, m)
 	}
 	return all
+}
+
+// textPayload judges messages and wills that say that they are text.
+func textPayload(_ *Conn, r *Record) (bool, string) {
+	ps, payload := wire.PropertiesOf(r.Packet), []byte(nil)
+	switch p := r.Packet.(type) {
+	case wire.Publish:
+		payload = p.Payload
+	case wire.Connect:
+		if p.Will == nil {
+			return false, ""
+		}
+		ps, payload = p.Will.Properties, p.Will.Payload
+	default:
+		return false, ""
+	}
+	if ps.Int(wire.PropPayloadFormatIndicator, 0) != 1 {
+		return false, ""
+	}
+	return expect(utf8.Valid(payload), "well-formed UTF-8, as Payload Format Indicator 1 says", fmt.Sprintf("% X", payload[:min(len(payload), 16)]))
 }
 
 // protocolName is exercised by each CONNECT of level 5. What another name at another level means is not for 5.0 to say.

@@ -75,6 +75,11 @@ func payloadExamples() []example {
 				p.Payload = append([]byte{byte(n + 9), 0}, p.Payload...)
 			}
 		}), broken: measured(func(n int, p *wire.Publish) { p.Payload = append([]byte{byte(n + 9), 0}, p.Payload...) })},
+		{ids: "U5-073", kept: sentByFresh(publish(0, 0, with(wire.PayloadFormatIndicator(1)))), broken: sentByFresh(publish(0, 0, payload("\xff"), with(wire.PayloadFormatIndicator(1)))),
+			idle: sentByFresh(publish(0, 0, payload("\xff"), with(wire.PayloadFormatIndicator(0))))},
+		{ids: "U5-073", kept: connect(wire.Connect{Will: &wire.Will{Topic: "w", Payload: []byte("x"), Properties: wire.Properties{wire.PayloadFormatIndicator(1)}}}),
+			broken: connect(wire.Connect{Will: &wire.Will{Topic: "w", Payload: []byte("\xff"), Properties: wire.Properties{wire.PayloadFormatIndicator(1)}}}),
+			idle:   connect(wire.Connect{Will: &wire.Will{Topic: "w", Payload: []byte("\xff")}})},
 		{ids: "U5-023", sender: onlyClient, kept: sentByFresh(publish(0, 0, with(wire.SubscriptionIdentifier(1)))), broken: sentByFresh(publish(0, 0, with(wire.SubscriptionIdentifier(0)))),
 			idle: sentByFresh(publish(0, 0))},
 	}

@@ -86,6 +86,9 @@ var packetDefects = []defect{
 	{name: "topic-ill-formed-3.1.1", breaks: v3("MQTT-3.3.2-1"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a\xff" })},
 	{name: "topic-null-3.1.1", breaks: v3("MQTT-4.7.3-2"), who: old, spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Topic = "a\x00" })},
 	{name: "publish-with-subscription-id-0", breaks: v5("U5-023"), spoil: publishes(wire.QoS1, func(p *wire.Publish) { p.Properties = wire.Properties{wire.SubscriptionIdentifier(0)} })},
+	{name: "text-that-is-none", breaks: v5("U5-073"), spoil: publishes(wire.QoS1, func(p *wire.Publish) {
+		p.Properties, p.Payload = wire.Properties{wire.PayloadFormatIndicator(1)}, []byte{0xFF}
+	})},
 	{name: "puback-property-twice", breaks: v5("U5-064"), spoil: replaces(wire.PUBACK, func(p wire.Packet) wire.Packet {
 		a := p.(wire.Puback)
 		a.Properties = wire.Properties{wire.ReasonString("a"), wire.ReasonString("b")}
