@@ -30,10 +30,9 @@ type Engine struct {
 	once     sync.Once
 	ended    chan struct{}
 
-	stalls struct {
-		sync.Mutex
-		all []reports.Stall
-	}
+	mu     sync.Mutex
+	stalls []reports.Stall
+	again  []numbered // what a standstill left undecided
 }
 
 // idleAfter is how long a body may wait for one packet until another body may run beside it: it costs nothing, and a
@@ -125,6 +124,7 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		wg.Wait()
 		e.drive(alone, 1)
 		e.endure(hostile)
+		e.runAgain()
 	}()
 	return e
 }
@@ -132,14 +132,19 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 type numbered struct {
 	Item
 	number  int
-	idle    func()  // gives the place of the body away
-	on      *health // of the target that it runs on; nil is the shared one
-	company bool    // it runs beside hostile specs: whether the target lives is asked when all of them have ended
+	first   *reports.Row // of an item that runs again
+	idle    func()       // gives the place of the body away
+	on      *health      // of the target that it runs on; nil is the shared one
+	company bool         // it runs beside hostile specs: whether the target lives is asked when all of them have ended
 }
 
 // drive runs the jobs in order, at most width of them at a time, and returns when all have their rows.
 func (e *Engine) drive(jobs []numbered, width int) {
-	e.each(jobs, width, func(n int, row reports.Row) { e.settle(jobs[n].Item, row) })
+	e.each(jobs, width, func(n int, row reports.Row) {
+		if !e.postpone(jobs[n], row) {
+			e.settle(jobs[n].Item, row)
+		}
+	})
 }
 
 // each runs the jobs in order, at most width of them at a time, gives each row to done and returns when all have ended.
@@ -327,19 +332,19 @@ func (e *Engine) pulse(t Target, key string) (*Pulse, func()) {
 		all := p.Stalls(began, time.Now(), StallLeast)
 		p.Stop()
 		info := t.Info()
-		e.stalls.Lock()
-		defer e.stalls.Unlock()
+		e.mu.Lock()
+		defer e.mu.Unlock()
 		for _, s := range all {
-			e.stalls.all = append(e.stalls.all, reports.Stall{Target: info.Name, Variant: info.Variant, At: s.From, Length: s.For, Alone: key})
+			e.stalls = append(e.stalls, reports.Stall{Target: info.Name, Variant: info.Variant, At: s.From, Length: s.For, Alone: key})
 		}
 	}
 }
 
 // Stalls returns when the target stood still, once the engine is done.
 func (e *Engine) Stalls() []reports.Stall {
-	e.stalls.Lock()
-	defer e.stalls.Unlock()
-	return slices.Clone(e.stalls.all)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.stalls)
 }
 
 // Outcome waits for the row of an item. It may be asked again.

@@ -2,6 +2,7 @@ package harness_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -304,7 +305,8 @@ func TestPulseOfAnInstance(t *testing.T) {
 		if rows[0].Verdict != reports.Fail || rows[1].Verdict != reports.Inconclusive {
 			t.Errorf("shared: %s %s; own: %s %s", rows[0].Verdict, rows[0].Reason, rows[1].Verdict, rows[1].Reason)
 		}
-		if s := e.Stalls(); len(s) != 1 || s[0].Alone != "OWN/5.0" || s[0].Target != "scripted" {
+		// it runs once more, on another instance that stands still
+		if s := e.Stalls(); len(s) != 2 || s[0].Alone != "OWN/5.0" || s[0].Target != "scripted" {
 			t.Errorf("the stalls are %v", s)
 		}
 	})
@@ -317,4 +319,41 @@ func (givingInstances) Instance(context.Context) (Target, error) {
 	s := newStanding(0)
 	s.stand(2*time.Second, 2*time.Second)
 	return s, nil
+}
+
+// TestUndecidedByAStandstillRunsAgain holds that a spec which a standstill left undecided is decided when the target
+// goes on, that it is told with one row, and that what cannot run again stays undecided.
+func TestUndecidedByAStandstillRunsAgain(t *testing.T) {
+	fails := func(ctx context.Context) {
+		echoAt(ctx, 3*time.Second)
+		Must(ctx, "MQTT-4.4.0-1", "the message has not expired", true, BeFalse())
+	}
+	items, err := Compile([]Group{Section("Tests", Spec("T", "is a test", V5("MQTT-4.4.0-1"), fails, Waits(3*time.Second)))}, wire.V5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stopped, want := range map[bool]reports.Verdict{false: reports.Fail, true: reports.Inconclusive} {
+		synctest.Test(t, func(t *testing.T) {
+			target := newStanding(0)
+			target.stand(2*time.Second, 2*time.Second)
+			ends := 0
+			e := Start(t.Context(), items, Config{Target: target, Token: "t", Timing: Timing{Reply: time.Second}}, EngineOptions{Pulse: true, OnRow: func(r reports.Row) {
+				if r.Event == "end" {
+					ends++
+				}
+			}})
+			if stopped {
+				time.Sleep(5 * time.Second)
+				e.Stop(errors.New("enough"))
+			}
+			row := rowsOf(t, e, items)[0]
+			target.Close()
+			if row.Verdict != want || stopped && !strings.HasPrefix(row.Reason, "the target stood still") {
+				t.Errorf("stopped %v: %s %s", stopped, row.Verdict, row.Reason)
+			}
+			if ends != 1 {
+				t.Errorf("stopped %v: %d rows end", stopped, ends)
+			}
+		})
+	}
 }

@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/mqttspec/mqttspec/reports"
@@ -122,4 +123,52 @@ func retract(row *reports.Row) {
 		}
 	}
 	row.Warnings = nil
+}
+
+// postpone keeps an item for the end of the run if it is undecided and the target stood still while it ran. It does so
+// once for each item, not if the run is to end, and not for those that run alone.
+func (e *Engine) postpone(job numbered, row reports.Row) bool {
+	if row.Verdict != reports.Inconclusive || row.Stall == 0 || row.OwnDefect ||
+		job.first != nil || job.Hostile || job.Volume || e.ctx.Err() != nil {
+		return false
+	}
+	job.first = &row
+	job.number += len(e.outcomes) // other names than those that the target may have kept
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.again = append(e.again, job)
+	return true
+}
+
+// runAgain runs what was postponed. What cannot be run any more stays as it was.
+func (e *Engine) runAgain() {
+	e.mu.Lock()
+	jobs := e.again
+	e.mu.Unlock()
+	var waiting, quick, own []numbered
+	for _, job := range jobs {
+		switch {
+		case job.Own:
+			own = append(own, job)
+		case job.Wait >= time.Second:
+			waiting = append(waiting, job)
+		default:
+			quick = append(quick, job)
+		}
+	}
+	var wg sync.WaitGroup
+	again := func(jobs []numbered, width int) {
+		wg.Go(func() {
+			e.each(jobs, width, func(n int, row reports.Row) {
+				if e.ctx.Err() != nil {
+					row = *jobs[n].first
+				}
+				e.settle(jobs[n].Item, row)
+			})
+		})
+	}
+	again(waiting, e.options.Waiting)
+	again(quick, e.options.Quick)
+	again(own, e.options.Instances)
+	wg.Wait()
 }

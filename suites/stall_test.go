@@ -113,7 +113,7 @@ func againstFrozen(t *testing.T, items []harness.Item, pulse bool, defect []stri
 }
 
 // TestStandingStillIsNoFailure runs the specs of a default run against a conforming broker that stands still for 2 s
-// three times. Without a pulse some of them fail, with it none does.
+// three times. Without a pulse some of them fail, with it none does, and what it left undecided passes at the second try.
 func TestStandingStillIsNoFailure(t *testing.T) {
 	all := slices.DeleteFunc(items(t), func(i harness.Item) bool { return i.Wait > 9*time.Second })
 	accused := func(rows []reports.Row) (n int) {
@@ -130,17 +130,10 @@ func TestStandingStillIsNoFailure(t *testing.T) {
 			t.Errorf("from %s on: no spec fails on a broker that stands still, so this test proves nothing", first)
 		}
 		rows, stalls := againstFrozen(t, all, true, nil, moments...)
-		undecided := 0
 		for n, row := range rows {
-			switch {
-			case row.Verdict == reports.Fail, row.Verdict == reports.Warning, len(failed(row)) > 0, row.OwnDefect:
+			if row.Verdict != reports.Pass && row.Verdict != reports.Behaviour || len(failed(row)) > 0 {
 				t.Errorf("from %s on: %s: %s: %s", first, all[n].Key(), row.Verdict, row.Reason)
-			case row.Verdict == reports.Inconclusive:
-				undecided++
 			}
-		}
-		if undecided > len(rows)/10 { // those that wait for seconds, and few others
-			t.Errorf("from %s on: %d of %d specs are undecided", first, undecided, len(rows))
 		}
 		if len(stalls) != len(moments) {
 			t.Errorf("from %s on: the stalls are %v", first, stalls)
