@@ -239,15 +239,15 @@ var Retained = Section("Retained messages",
 	Spec("RT-14-PLUS", "finds the retained messages that match a filter with +", matchingClaims,
 		func(ctx context.Context) {
 			keepTree(ctx)
-			findRetained(ctx, matching, "t/+", "t/", "t/a", "t/ab")
-			findRetained(ctx, matching, "t/+/b", "t/a/b", "t//b")
+			findRetained(ctx, "first", matching, "t/+", "t/", "t/a", "t/ab")
+			findRetained(ctx, "second", matching, "t/+/b", "t/a/b", "t//b")
 		}, Needs(RetainedMessages, WildcardSubscriptions)),
 
 	Spec("RT-14-HASH", "finds the retained messages that match a filter with #, its parent level included", matchingClaims,
 		func(ctx context.Context) {
 			keepTree(ctx)
-			findRetained(ctx, matching, "t/a/#", "t/a", "t/a/b", "t/a/b/c")
-			findRetained(ctx, matching, "t/#", tree...)
+			findRetained(ctx, "first", matching, "t/a/#", "t/a", "t/a/b", "t/a/b/c")
+			findRetained(ctx, "second", matching, "t/#", tree...)
 		}, Needs(RetainedMessages, WildcardSubscriptions)),
 
 	Spec("RT-14-EXACT", "finds only the retained message whose topic equals a filter without wildcards",
@@ -255,8 +255,8 @@ var Retained = Section("Retained messages",
 		func(ctx context.Context) {
 			keepTree(ctx)
 			unaltered := Twin("MQTT-4.7.3-4", "MQTT-4.7.3-4")
-			findRetained(ctx, unaltered, "t/a", "t/a")
-			findRetained(ctx, unaltered, "t/", "t/")
+			findRetained(ctx, "first", unaltered, "t/a", "t/a")
+			findRetained(ctx, "second", unaltered, "t/", "t/")
 		}, Needs(RetainedMessages)),
 
 	Spec("RT-15-PLUS", "does not send retained messages of $ topics to a filter that begins with +", dollarClaims,

@@ -249,9 +249,10 @@ func keepTree(ctx context.Context) {
 }
 
 // findRetained demands that a new subscription brings retained messages, and under statement id that they are those of
-// exactly the topics wanted.
-func findRetained(ctx context.Context, id, filter string, wanted ...string) {
-	c := lateSubscriber(ctx, "late")
+// exactly the topics wanted. The client has a name that no other of the spec has: there are targets that tidy up after a
+// client when the next one with its Client Identifier has subscribed already, which is another matter.
+func findRetained(ctx context.Context, name, id, filter string, wanted ...string) {
+	c := lateSubscriber(ctx, name)
 	c.Subscribe(ctx, Topic(ctx, filter), q1)
 	var found []string
 	note := func(p wire.Publish) {
