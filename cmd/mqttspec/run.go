@@ -37,6 +37,7 @@ type runOptions struct {
 	timing       harness.Timing
 	access       target.Options
 	profile      string
+	baseline     string
 
 	arguments []string // the flags that were set, from wherever, without secrets
 }
@@ -82,6 +83,7 @@ mqttspec itself is at fault, 130 if it was interrupted; the report is written th
 	f.DurationVar(&o.deadline, "deadline", 0, "stop after this time; what has not run is undecided (0: never)")
 	f.StringVarP(&o.out, "out", "o", "mqttspec-report", "directory for the report")
 	f.StringVar(&o.profile, "profile", "", "what is known to differ at the target: aws-iot-core, or a YAML file")
+	f.StringVar(&o.baseline, "baseline", "", "known failures (YAML): they must fail, and do not count")
 	f.StringVar(&o.format, "format", "auto", "what to print: tree, lines, json, github, or auto")
 	addAccessFlags(f, &o.access)
 	f.DurationVar(&o.timing.Reply, "reply", 5*time.Second, "how long an answer may take before it counts as missing")
@@ -235,6 +237,10 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
+	known, err := readBaseline(o.baseline, list)
+	if err != nil {
+		return err
+	}
 	selected, err := selection.choose(list)
 	if err != nil {
 		return err
@@ -249,7 +255,7 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	for _, line := range expected.tell() {
 		fmt.Fprintln(stderr, "mqttspec: "+line)
 	}
-	r := &runner{o: o, expected: expected, descriptions: targets, selected: selected, stderr: stderr, start: time.Now(), versions: versionsOf(selected.items)}
+	r := &runner{o: o, expected: expected, known: known, descriptions: targets, selected: selected, stderr: stderr, start: time.Now(), versions: versionsOf(selected.items)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
 	if r.rows, err = openReport(o.out); err != nil {
@@ -264,6 +270,11 @@ func runSuites(ctx context.Context, o runOptions, stdout, stderr io.Writer) erro
 	r.jitter = harness.MeasureJitter()
 	defer r.jitter.Stop()
 	r.show.begin(plan{items: selected.items, tooLong: selected.tooLong, targets: len(o.targets), repeat: o.repeat, out: o.out})
+	for _, k := range known.entries {
+		if k.expired(r.start) {
+			r.say("%s: the entry %s does not count any more: it was for the time until %s", o.baseline, k.ID, k.Until)
+		}
+	}
 	r.execute()
 	return r.report()
 }

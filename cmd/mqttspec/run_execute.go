@@ -25,6 +25,7 @@ import (
 type runner struct {
 	o            runOptions
 	expected     expectation
+	known        baseline
 	descriptions []target.Description // of the targets
 	selected     chosen
 	stderr       io.Writer
@@ -165,7 +166,7 @@ func (r *runner) row(row reports.Row) {
 			_ = r.own(p) // it is noted
 		}
 	}()
-	row = r.expected.judge(row)
+	row = r.known.judge(r.expected.judge(row), r.version(row.Target), r.o.strict, r.start)
 	if err := r.rows.Write(row); err != nil {
 		r.fail(r.unrecorded(err))
 		return
@@ -173,6 +174,18 @@ func (r *runner) row(row reports.Row) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.show.row(row)
+}
+
+// version returns the version of a target's software, "" if it is not known.
+func (r *runner) version(target string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range r.targets {
+		if t.Name == target {
+			return t.Version
+		}
+	}
+	return ""
 }
 
 // say tells the user something beside the result.

@@ -51,6 +51,9 @@ func (r *runner) report() error {
 	if err != nil {
 		r.note(usagef("%w", err))
 	}
+	for _, line := range r.known.stale(result) {
+		r.note(&exitError{exitStale, errors.New(line)})
+	}
 	code := gravest(append(r.codes(), r.verdict(result))...)
 	r.show.end(result, code, written)
 	return r.failure(code)

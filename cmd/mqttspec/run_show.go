@@ -194,9 +194,12 @@ func storyOf(p page, row reports.Row, text string, several bool) story {
 			s.why = append(s.why, shortened(printable(breach(q))))
 		}
 	}
-	if len(s.why) == 0 {
+	if len(s.why) == 0 && row.Verdict != reports.KnownFailure {
 		first, _, _ := strings.Cut(row.Reason, "\n") // below it there may be a stack
 		s.why = append(s.why, shortened(printable(first)))
+	}
+	if row.Verdict == reports.KnownFailure {
+		s.why = append(s.why, "known: "+shortened(printable(row.Reason)))
 	}
 	if row.BlockedBy != "" {
 		s.why = append(s.why, "blocked by "+printable(row.BlockedBy))
