@@ -85,7 +85,7 @@ Every flag can also be given as MQTTSPEC_<FLAG> in the environment or in mqttspe
 		return usagef("%w; %q lists the flags", err, cmd.CommandPath()+" --help")
 	})
 	root.AddCommand(newRunCommand(), newBrokerCommand(), newNetfaultCommand(), newListCommand(), newExplainCommand(),
-		newReportCommand(), newBaselineCommand(), newDeviceCommand(), newDoctorCommand(), newVersionCommand())
+		newReportCommand(), newBaselineCommand(), newDiffCommand(), newDeviceCommand(), newDoctorCommand(), newVersionCommand())
 	return root
 }
 
