@@ -18,13 +18,14 @@ type Format string
 const (
 	JSON    Format = "result.json"
 	JUnit   Format = "junit.xml"
+	CTRF    Format = "ctrf.json"
 	HTML    Format = "report.html"
 	Summary Format = "summary.md"
 	Badge   Format = "badge.json"
 )
 
 // Formats lists every output, the record first.
-func Formats() []Format { return []Format{JSON, JUnit, HTML, Summary, Badge} }
+func Formats() []Format { return []Format{JSON, JUnit, CTRF, HTML, Summary, Badge} }
 
 // Write makes the outputs of a result in a directory, which it creates; without formats it makes all of them. A file
 // appears whole or not at all. It returns the paths of what it wrote; a failure of one output does not keep the others
@@ -39,7 +40,7 @@ func Write(dir string, r Result, formats ...Format) (written []string, err error
 	var failures []failure
 	for _, f := range formats {
 		writer := map[Format]func(io.Writer, Result) error{
-			JSON: WriteJSON, JUnit: WriteJUnit, HTML: WriteHTML, Summary: WriteSummary, Badge: WriteBadge,
+			JSON: WriteJSON, JUnit: WriteJUnit, CTRF: WriteCTRF, HTML: WriteHTML, Summary: WriteSummary, Badge: WriteBadge,
 		}[f]
 		if writer == nil {
 			failures = append(failures, failure{string(f), errors.New("there is no such output")})
