@@ -40,7 +40,7 @@ they are made from its rows.jsonl, and what had not ended is inconclusive.`,
 		},
 	}
 	render.Flags().StringVarP(&out, "out", "o", "", "directory for the outputs (default DIR)")
-	report.AddCommand(render)
+	report.AddCommand(render, newMergeCommand())
 	return report
 }
 
@@ -79,4 +79,36 @@ func resultOfRows(dir string) (reports.Result, error) {
 		return reports.Result{}, err
 	}
 	return diary.Result(), nil
+}
+
+func newMergeCommand() *cobra.Command {
+	var out string
+	merge := &cobra.Command{
+		Use:   "merge RESULT...",
+		Short: "Make one report of several: of shards, or of runs against several targets",
+		Long: `merge takes results, each a result.json or a report's directory, and makes one report of them. Where several have the
+same spec on the same target, the worse outcome stays.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var results []reports.Result
+			for _, path := range args {
+				r, err := readFormer(path)
+				if err != nil {
+					return err
+				}
+				results = append(results, r)
+			}
+			merged, err := reports.Merge(results...)
+			if err != nil {
+				return usageOf(err)
+			}
+			written, err := reports.Write(out, merged)
+			for _, path := range written {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			return usageOf(err)
+		},
+	}
+	merge.Flags().StringVarP(&out, "out", "o", "mqttspec-report", "directory for the report")
+	return merge
 }
