@@ -34,13 +34,18 @@ func hookOf(text string) (device.Hook, error) {
 		return nil, usagef("--hook: %w", err)
 	}
 	return func(ctx context.Context, client, what string) error {
-		output, err := exec.CommandContext(ctx, words[0], append(words[1:len(words):len(words)], what, client)...).CombinedOutput()
+		c := exec.CommandContext(ctx, words[0], append(words[1:len(words):len(words)], what, client)...)
+		c.WaitDelay = hookDelay
+		output, err := c.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("hook %s: %w: %s", words[0], err, bytes.TrimSpace(output))
 		}
 		return nil
 	}, nil
 }
+
+// hookDelay is how long the output of a hook is waited for after the hook has ended: what it started may hold on to it.
+const hookDelay = time.Second
 
 // post asks an HTTP server to make the device do something.
 func post(ctx context.Context, address, client, what string) error {
