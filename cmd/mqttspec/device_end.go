@@ -88,7 +88,7 @@ func (t *tester) event(client string, e trace.Event) {
 // notice takes from the bench what belongs to no device.
 func (t *tester) notice(n device.Notice) {
 	text := n.String() + hints[n.Trouble]
-	t.queue.offer(func() { t.show.say("! " + text) })
+	t.queue.put(func() { t.show.say("! " + text) }) // there are few
 }
 
 // hints say what may help.

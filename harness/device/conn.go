@@ -88,6 +88,7 @@ func (n *conn) serve() {
 		leaving, flooded := n.leaving()
 		if flooded {
 			n.tell("the device floods: closed")
+			n.strange(Notice{Trouble: TroubleFlood, Text: fmt.Sprintf("floods as device %s: closed", n.client.ID)})
 			break
 		}
 		if leaving {

@@ -32,6 +32,7 @@ const (
 	TroubleLarge       Trouble = "large"        // the first packet is too large
 	TroubleGarbage     Trouble = "garbage"      // no packet of MQTT
 	TroubleCrowd       Trouble = "crowd"        // too many connections or devices
+	TroubleFlood       Trouble = "flood"        // a device sends more than can be kept
 	TroubleAccept      Trouble = "accept"       // connections cannot be accepted, for want of file descriptors
 )
 
