@@ -65,6 +65,7 @@ func Clean(ctx context.Context, name string) wire.Connect {
 func Open(ctx context.Context, name string, via ...*netfault.Link) *Client {
 	e := from(ctx)
 	c := &Client{e: e, Name: e.name(name), version: e.item.Version, change: make(chan struct{}), done: make(chan struct{})}
+	SkipIf(ctx, !e.opens(), fmt.Sprintf("needs more than %d connections at a time, and the target is said to bear no more for a spec", e.connections))
 	var err error
 	if len(via) > 0 {
 		c.linked = true
@@ -74,6 +75,7 @@ func Open(ctx context.Context, name string, via ...*netfault.Link) *Client {
 		e.log.Add(trace.Event{Conn: c.Name, Kind: trace.Open})
 	}
 	if err != nil {
+		e.closes()
 		close(c.done)
 		Undecided(ctx, "the target cannot be reached: %v", err)
 	}
@@ -189,6 +191,7 @@ const maxIncoming = 4 << 20
 // read keeps what arrives until the connection ends.
 func (c *Client) read() {
 	defer close(c.done)
+	defer c.e.closes()
 	r := bufio.NewReader(c.conn)
 	for {
 		b, err := wire.ReadFrame(r, maxIncoming)

@@ -17,22 +17,24 @@ import (
 
 // environment is what a body's context leads to.
 type environment struct {
-	item     Item
-	target   Target
-	timing   Timing
-	jitter   *Jitter
-	pulse    *Pulse
-	idle     func() // nil if nobody wants to know that the body merely waits
-	start    time.Time
-	observed Capabilities
-	token    string // unique for the run, the spec and the repeat; the beginning of every name
-	log      *trace.Log
+	item        Item
+	target      Target
+	timing      Timing
+	jitter      *Jitter
+	pulse       *Pulse
+	idle        func() // nil if nobody wants to know that the body merely waits
+	start       time.Time
+	observed    Capabilities
+	connections int    // that the spec may have at once, 0 without a limit
+	token       string // unique for the run, the spec and the repeat; the beginning of every name
+	log         *trace.Log
 
 	mu           sync.Mutex
 	requirements []reports.Requirement
 	warnings     []reports.Requirement
 	behaviours   []reports.Observation
 	ends         []func() // what is still open; run in reverse order at the end
+	open         int      // connections
 	sealed       bool     // the end has come: what is opened now is closed at once
 	names        map[string]int
 	links        []*netfault.Link
@@ -209,6 +211,36 @@ func Wait(ctx context.Context, d time.Duration) {
 	case <-ctx.Done():
 		fail(ctx, "", "")
 	}
+}
+
+// Bears returns how many of n connections a spec may open now, if it can use them one after the other as well: the target
+// may be one that others share. It is at least 1.
+func Bears(ctx context.Context, n int) int {
+	e := from(ctx)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.connections == 0 {
+		return n
+	}
+	return max(1, min(n, e.connections-e.open))
+}
+
+// opens counts a connection that is about to be opened and reports whether the spec may.
+func (e *environment) opens() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.connections > 0 && e.open >= e.connections {
+		return false
+	}
+	e.open++
+	return true
+}
+
+// closes counts one that is over.
+func (e *environment) closes() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open--
 }
 
 // Together runs the functions at the same time and returns when all have ended. What ends one of them ends the spec.

@@ -29,6 +29,8 @@ type Config struct {
 	Observed Capabilities  // of the target; what it lacks ends a spec that needs it with a skip
 	Token    string        // begins every name that specs give on the target; letters and digits, at most 6
 	Repeat   int
+	// Connections is how many a spec may have at once; 0 is no limit. One that needs more is skipped. See [Bears].
+	Connections int
 
 	idle func() // called when the body merely waits, maybe several times; nil if nobody asks
 }
@@ -55,7 +57,7 @@ func Run(ctx context.Context, item Item, number int, c Config) reports.Row {
 	e := &environment{
 		item: item, target: c.Target, timing: c.Timing, jitter: c.Jitter, pulse: c.Pulse, start: time.Now(), log: &trace.Log{},
 		token: c.Token + fmt.Sprintf("%03s", strconv.FormatInt(int64(number)%(36*36*36), 36)),
-		names: map[string]int{}, observed: c.Observed, idle: c.idle,
+		names: map[string]int{}, observed: c.Observed, idle: c.idle, connections: c.Connections,
 	}
 	e.log.Limit(maxTraceBytes)
 	ended := e.body(ctx, c)

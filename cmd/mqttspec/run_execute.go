@@ -122,11 +122,12 @@ func (r *runner) begin(d target.Description, repeat, round int) (_ *harness.Engi
 	if r.target == nil {
 		return nil, errors.New("the target could not be opened")
 	}
+	specs, connections, pulse := parallel(r.o.parallel, d.Claims)
 	r.engine = harness.Start(context.WithoutCancel(r.ctx), r.selected.items, harness.Config{
 		Target: r.target, Timing: r.o.timing, Jitter: r.jitter, Token: token(r.o.seed, round), Repeat: repeat,
-	}, harness.EngineOptions{Parallel: parallel(r.o.parallel, d.Claims), OnRow: r.row, Observed: r.observed,
-		OnVariant: r.varied, OnTrouble: func(err error) { r.say("%s", printable(err.Error())) },
-		Pulse: d.Claims.Connections == 0 || d.Claims.Connections > clients})
+		Connections: connections,
+	}, harness.EngineOptions{Parallel: specs, OnRow: r.row, Observed: r.observed,
+		OnVariant: r.varied, OnTrouble: func(err error) { r.say("%s", printable(err.Error())) }, Pulse: pulse})
 	return r.engine, nil
 }
 
@@ -140,16 +141,21 @@ func (r *runner) varied(info reports.TargetInfo) {
 // clients is how many connections a spec has at most, but for a few.
 const clients = 4
 
-// parallel is how many specs may run at a time against a target that says how many connections it bears; 0 is no limit.
-func parallel(wanted int, c target.Claims) int {
+// parallel is how many specs may run at a time, and how many connections each may have, against a target that says how
+// many connections it bears; 0 is no limit. One connection is for the pulse, where there is room for it.
+func parallel(wanted int, c target.Claims) (specs, connections int, pulse bool) {
 	if c.Connections == 0 {
-		return wanted
+		return wanted, 0, true
 	}
-	bears := max(1, (c.Connections-1)/clients) // one is for the pulse
-	if wanted == 0 {
-		return bears
+	bears := c.Connections
+	if pulse = bears > clients; pulse {
+		bears--
 	}
-	return min(wanted, bears)
+	specs = max(1, bears/clients)
+	if wanted > 0 {
+		specs = min(wanted, specs)
+	}
+	return specs, bears / specs, pulse
 }
 
 // token begins the names that the specs of a round use on the target: the same ones for the same seed.

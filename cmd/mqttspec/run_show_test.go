@@ -218,7 +218,7 @@ func TestToken(t *testing.T) {
 
 func TestParallel(t *testing.T) {
 	for _, c := range []struct{ wanted, connections, want int }{{0, 0, 0}, {5, 0, 5}, {0, 101, 25}, {5, 101, 5}, {50, 101, 25}, {0, 2, 1}} {
-		if got := parallel(c.wanted, target.Claims{Connections: c.connections}); got != c.want {
+		if got, _, _ := parallel(c.wanted, target.Claims{Connections: c.connections}); got != c.want {
 			t.Errorf("%+v: got %d", c, got)
 		}
 	}

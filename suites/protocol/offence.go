@@ -21,8 +21,9 @@ type offence struct {
 // batch is how many offences are tried at the same time, each on a connection of its own.
 const batch = 64
 
-// each calls f for 0 to n-1, many at a time.
+// each calls f for 0 to n-1, as many at a time as the target bears.
 func each(ctx context.Context, n int, f func(i int)) {
+	batch := Bears(ctx, batch)
 	for start := 0; start < n; start += batch {
 		var fs []func()
 		for i := start; i < min(start+batch, n); i++ {
@@ -93,6 +94,7 @@ func (o offence) commit(ctx context.Context, number int) (r reaction) {
 	} else {
 		c = Connect(ctx, as(ctx, "me", number))
 	}
+	defer c.Drop(ctx)
 	c.Send(ctx, o.packet)
 	_, end := TryWhere(ctx, c, Timings(ctx).Reply, func(p wire.Packet) bool { return o.refusable && refuses(p) })
 	connack, came := Try[wire.Connack](ctx, c, 0)
