@@ -67,7 +67,7 @@ func TestParse(t *testing.T) {
 func TestParseSaysWhatIsWrong(t *testing.T) {
 	for spec, want := range map[string]string{
 		"":                                   "the target is empty",
-		"mosquito":                           "one of mochi, mosquitto",
+		"mosquito":                           "one of artemis, emqx-public, emqx, hivemq, mochi, mosquitto",
 		"localhost:1883":                     "tcp://localhost:1883",
 		"mqtt://h":                           `unknown transport "mqtt"`,
 		"tcp://":                             "the host is missing",
