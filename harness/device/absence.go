@@ -16,7 +16,7 @@ const (
 // PUBLISH of QoS 2: a device that has never done it, and was given a step's whole patience, would cost that time in each.
 type absences struct {
 	known  []absence
-	silent int // waits in a row in which nothing at all came from a device without a connection
+	silent int // waits in a row in which the device was silent; see vain
 	events int // that had happened when the last of them ended
 }
 
@@ -87,17 +87,22 @@ func (x *examination) missed(m Match, waited time.Duration) {
 	}
 }
 
-// vain notes that a wait has ended without what it was for, and had begun when so much had happened.
-func (x *examination) vain(begun int) {
-	now := x.happened()
-	if begun > x.absent.events {
-		x.absent.silent = 0 // it was heard of since the wait before
-	}
-	x.absent.silent++
-	if now > begun || x.c.Connected() {
+// vain notes that a wait has ended without what it was for, and had begun when so much had happened. The device was silent
+// if it is not connected and there was no sign of it for half of the time, all patience being given, or once more.
+func (x *examination) vain(begun int, waited time.Duration) {
+	events, _ := x.c.since(0)
+	now := len(events)
+	if begun > x.absent.events || x.c.Connected() || now == 0 {
 		x.absent.silent = 0
 	}
 	x.absent.events = now
+	switch {
+	case x.c.Connected() || now == 0:
+	case time.Since(events[now-1].At) >= waited/2 && (waited >= x.b.config.Plan.Patience || x.absent.silent > 0):
+		x.absent.silent++
+	case now > begun:
+		x.absent.silent = 0
+	}
 }
 
 // short bounds a wait for a device that is gone.

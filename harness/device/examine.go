@@ -323,7 +323,7 @@ func (x *examination) online(o Online) *outcome {
 		case <-x.ctx.Done():
 			return x.interrupted()
 		case <-t.C:
-			x.vain(begun)
+			x.vain(begun, within)
 			if connected {
 				x.missed(subscribing, within)
 				return &outcome{reports.Skip, fmt.Sprintf("the device has subscribed to nothing within %s", within), false}
@@ -371,7 +371,7 @@ func (x *examination) await(a Await) *outcome {
 	case x.ctx.Err() != nil:
 		return x.interrupted()
 	}
-	x.vain(begun)
+	x.vain(begun, within)
 	if a.Lacking != "" && within == wanted {
 		x.missed(a.Match, within)
 		return &outcome{reports.Skip, fmt.Sprintf("%s (observed for %s)", a.Lacking, within), false}

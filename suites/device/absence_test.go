@@ -102,6 +102,7 @@ func ended(t *testing.T, row reports.Row, v reports.Verdict, took time.Duration,
 const (
 	needsQoS1         = `[await: {packet: PUBLISH, where: {qos: 1}, lacking: it publishes nothing with QoS 1}, expect: {packet: PINGREQ, within: 1s, text: x, record: x}]`
 	needsSubscription = `[online: {subscribed: true}, expect: {packet: PINGREQ, within: 1s, text: x, record: x}]`
+	cutsOff           = `[close: {}, await: {event: online, lacking: it gives up}, expect: {packet: PINGREQ, within: 1s, text: x, record: x}]`
 	needsPresence     = `[online: {}, expect: {packet: PINGREQ, within: 1s, text: x, record: x}]`
 )
 
@@ -173,7 +174,7 @@ func TestAbsenceOfTheDevice(t *testing.T) {
 	})
 	ended(t, rows["A"], reports.Skip, time.Minute, "observed")
 	ended(t, rows["B"], reports.Skip, time.Minute, "observed")
-	ended(t, rows["C"], reports.Skip, time.Minute, "observed")
+	ended(t, rows["C"], reports.Inconclusive, 10*time.Second, "it did not come within 10s, and no sign of it for 2m10s")
 	ended(t, rows["D"], reports.Skip, time.Minute, "observed")
 	ended(t, rows["E"], reports.Skip, 0, "D waited for it")
 }
@@ -195,6 +196,22 @@ func TestReboot(t *testing.T) {
 		ended(t, rows["B"], reports.Inconclusive, time.Minute, "it was not within 1m0s")
 		if obedient {
 			ended(t, rows["C"], reports.Behaviour, time.Second, "")
+		}
+	}
+}
+
+// TestRebootOfOneThatGivesUp has a device that does not come back when it is cut off. The hook starts it again before the next
+// step needs it.
+func TestRebootOfOneThatGivesUp(t *testing.T) {
+	t.Parallel()
+	rebooted := map[string]int{}
+	rows := led(t, cutsOff, []string{"A", "B", "C"}, func(step string, p *puppet) {
+		p.obedient, rebooted[step] = true, p.rebooted
+	})
+	for i, step := range []string{"A", "B", "C"} {
+		ended(t, rows[step], reports.Skip, time.Minute, "it gives up (observed for 1m0s)")
+		if rebooted[step] != i {
+			t.Errorf("before %s it was started again %d times", step, rebooted[step])
 		}
 	}
 }
