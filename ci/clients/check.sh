@@ -36,12 +36,9 @@ check() {
 	local name=$1 version=$2 out=$out_root/$1-$2 chosen=${plan:-mqtt${2//./}} options=() device= lasting expected=1 address
 	[ "$3" = tcp ] || options+=(--tls)
 	rm -rf "$out"
-	mkdir -p "$out"
-	if [ "$name" = mosquitto ]; then
-		expected=5 # device.sh looks after its tools itself
-	else
-		options+=(--hook "$here/restart.sh $out/device.pid")
-	fi
+	mkdir -p "$out/pids"
+	[ "$name" != mosquitto ] || expected=5 # its device.sh looks after each
+	options+=(--hook "$here/restart.sh $out/pids")
 	"$mqttspec" device --listen 127.0.0.1:0 --plan "$chosen" --ci --expect-clients $expected --max-undecided 1000 --deadline $deadline \
 		--out "$out" "${options[@]}" >"$out/run.log" 2>&1 &
 	lasting=$!
@@ -49,14 +46,14 @@ check() {
 		kill -0 $lasting 2>/dev/null || { cat "$out/run.log" >&2; return 1; }
 		sleep 0.2
 	done
-	export DEVICE_HOST=localhost DEVICE_PORT=${address##*:} DEVICE_TRANSPORT=$3 DEVICE_VERSION=$version DEVICE_ID=device DEVICE_KEEP_ALIVE=$4 DEVICE_INTERVAL=$(($4 + 2))
+	export DEVICE_HOST=localhost DEVICE_PORT=${address##*:} DEVICE_TRANSPORT=$3 DEVICE_VERSION=$version DEVICE_ID=device DEVICE_KEEP_ALIVE=$4 DEVICE_INTERVAL=$(($4 + 2)) DEVICE_PIDS=$out/pids
 	if [ "$3" = tls ]; then
 		export DEVICE_CA=$out/credentials/ca.pem DEVICE_CERT=$out/credentials/client.pem DEVICE_KEY=$out/credentials/client-key.pem
 	fi
 	while kill -0 $lasting 2>/dev/null; do
 		"$here/device.sh" "$name" >>"$out/device.log" 2>&1 &
 		device=$!
-		echo $device >"$out/device.pid"
+		[ "$name" = mosquitto ] || echo $device >"$out/pids/$DEVICE_ID"
 		wait -n $lasting $device || true
 		kill -0 $lasting 2>/dev/null || break
 		echo "-- the program has ended and is started again" >>"$out/device.log"

@@ -12,8 +12,10 @@ import sys
 
 SIGNS = {"pass": "✓", "fail": "✗", "warning": "!", "behaviour": "✓", "skip": "–", "inconclusive": "?"}
 
-# A run of mosquitto tests several clients, each of which is a tool that does one thing.
-TOOLS = {"device": "mosquitto_sub", "device-out2": "mosquitto_pub"}
+# A run of mosquitto tests several clients, each of which is a tool that does one thing: what mosquitto_pub does shows with that
+# of its clients which does more.
+TOOLS = {"mosquitto_sub": ["device"], "mosquitto_pub": ["device-out2", "device-out1"]}
+WEIGHTS = ["inconclusive", "skip", "behaviour", "pass", "warning", "fail"]
 
 
 def columns(directories):
@@ -23,16 +25,19 @@ def columns(directories):
         for file in sorted(directory.glob("*/result.json")):
             result = json.loads(file.read_text())
             name, version = file.parent.name.rsplit("-", 1)
-            targets = TOOLS if name == "mosquitto" else {"device": name}
-            for target, title in targets.items():
+            titles = TOOLS if name == "mosquitto" else {name: ["device"]}
+            for title, targets in titles.items():
                 old_specs, old_findings = found.get((title, version), ({}, []))
-                specs = {s["id"]: s for s in result["specs"] if s["target"] == target}
+                specs = {}
+                for s in sorted(result["specs"], key=lambda s: WEIGHTS.index(s["verdict"])):
+                    if s["target"] in targets:
+                        specs[s["id"]] = s
                 specs = {id: s for id, s in specs.items() if s["verdict"] != "inconclusive" or id not in old_specs}
                 if not specs:
                     continue
                 findings = [f for f in old_findings if f.get("spec") not in specs]
                 findings += [
-                    f for f in result["findings"] or [] if f.get("target") == target and f["verdict"] == "fail" and f.get("spec") in specs
+                    f for f in result["findings"] or [] if f.get("target") in targets and f["verdict"] == "fail" and f.get("spec") in specs
                 ]
                 found[title, version] = old_specs | specs, findings
     return [(title, version, *found[title, version]) for title, version in sorted(found)]

@@ -32,13 +32,16 @@ if [ "${DEVICE_WILL:-1}" = 1 ]; then
 	will+=(--will-topic "device/$me/status" --will-payload offline --will-qos 1 --will-retain)
 fi
 
-# keep COMMAND...: runs it again and again, with the same input.
+# keep ID COMMAND...: runs it again and again, with the same input. Some end when they are refused, some only hang: DEVICE_PIDS is a
+# directory in which whoever runs us finds the process of each client.
 keep() {
-	local tool=
+	local id=$1 tool=
+	shift
 	trap 'kill $tool 2>/dev/null; exit 0' TERM
 	while :; do
 		"$@" <&0 &
 		tool=$!
+		[ -z "${DEVICE_PIDS:-}" ] || echo $tool >"$DEVICE_PIDS/$id"
 		wait $tool || true
 		echo "-- $1 has ended and is started again" >&2
 		sleep 1
@@ -50,17 +53,17 @@ mkfifo "$work"/{echo,0,1,2}
 children=()
 trap 'kill "${children[@]}" 2>/dev/null || true; wait || true; rm -rf "$work"; exit 0' TERM INT EXIT
 
-keep mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-echo" -t "device/$me/echo" -q 1 -l <"$work/echo" &
+keep "$me-echo" mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-echo" -t "device/$me/echo" -q 1 -l <"$work/echo" &
 children+=($!)
 exec 3>"$work/echo"
 out=()
 for qos in 0 1 2; do
-	keep mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-out$qos" -t "device/$me/out" -q $qos -l <"$work/$qos" &
+	keep "$me-out$qos" mosquitto_pub "${common[@]}" "${session[@]}" -i "$me-out$qos" -t "device/$me/out" -q $qos -l <"$work/$qos" &
 	children+=($!)
 	exec {fd}>"$work/$qos"
 	out+=("$fd")
 done
-keep mosquitto_sub "${common[@]}" "${session[@]}" "${will[@]}" -i "$me" -t "device/$me/in" -t "device/$me/in2" -q 2 >&3 &
+keep "$me" mosquitto_sub "${common[@]}" "${session[@]}" "${will[@]}" -i "$me" -t "device/$me/in" -t "device/$me/in2" -q 2 >&3 &
 children+=($!)
 for ((n = 0; ; n++)); do
 	sleep "${DEVICE_INTERVAL:-5}" &
