@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -80,9 +81,10 @@ func (x *examination) never(m Match) string {
 }
 
 // missed notes that a step has waited in vain for something that the device could have done: it was connected in the
-// end.
+// end, and no limit was announced to it that may keep it from doing so.
 func (x *examination) missed(m Match, waited time.Duration) {
-	if m.lasting() && x.c.Connected() && waited >= x.b.config.Plan.Patience && !x.ever(m) {
+	limited := slices.ContainsFunc(x.rules, func(r *rule) bool { _, is := r.effect.(*Connack); return is })
+	if !limited && m.lasting() && x.c.Connected() && waited >= x.b.config.Plan.Patience && !x.ever(m) {
 		x.absent.known = append(x.absent.known, absence{m, x.step.ID, waited})
 	}
 }

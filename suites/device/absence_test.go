@@ -120,6 +120,15 @@ func TestAbsenceIsWaitedForOnce(t *testing.T) {
 	ended(t, rows["B"], reports.Skip, 0, "subscribes to nothing (never since it came; A waited for it for 1m0s)")
 }
 
+// TestAbsenceUnderALimit has steps that announce a limit, which may be why the device does nothing: each waits.
+func TestAbsenceUnderALimit(t *testing.T) {
+	t.Parallel()
+	limited := `[connack: {properties: {maximum-qos: 0}}, ` + needsQoS1[1:]
+	rows := led(t, limited, []string{"A", "B"}, func(string, *puppet) {})
+	ended(t, rows["A"], reports.Skip, time.Minute, "observed")
+	ended(t, rows["B"], reports.Skip, time.Minute, "observed")
+}
+
 // TestAbsenceThatEnds has a device that does late what a step has waited for in vain. From then on steps wait again.
 func TestAbsenceThatEnds(t *testing.T) {
 	t.Parallel()
