@@ -178,8 +178,8 @@ func TestDeviceDeadline(t *testing.T) {
 	b.until("The run is not complete: the deadline of 1s has passed")
 }
 
-// TestDeviceProfile runs a case in which AWS IoT Core is known to differ from the standard.
-func TestDeviceProfile(t *testing.T) {
+// TestDeviceProfileOfOtherStatements runs a case in which AWS IoT Core is known to differ from the standard.
+func TestDeviceProfileOfOtherStatements(t *testing.T) {
 	plan := written(t, "again.yaml", strings.ReplaceAll(shortPlan, "MQTT-4.3.2-4", "MQTT-4.4.0-1"))
 	other := written(t, "other.yaml", shortPlan)
 	for _, c := range []struct {

@@ -184,9 +184,6 @@ func (t *tester) report(targets []reports.TargetInfo, specs []reports.SpecInfo, 
 		t.show.say(fmt.Sprintf("%d events came too fast to be shown; the report has them", missed))
 	}
 	t.show.end(result, gravest(append(t.codes(), code)...), written)
-	if err := t.out.failure(); err != nil {
-		t.note(usagef("the result cannot be written: %w", err))
-	}
 	return t.failure(code)
 }
 

@@ -47,7 +47,7 @@ var errArrival = errors.New("not all devices came in time")
 // tester carries a run of device.
 type tester struct {
 	o     deviceOptions
-	out   *sink
+	out   io.Writer
 	err   io.Writer
 	show  deviceShower
 	queue *showQueue // for all that show does
@@ -76,7 +76,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if o.duration > 0 && lasting == 0 {
 		return usagef("--duration: plan %s repeats nothing for a time; soak does", plan.Name)
 	}
-	t := &tester{o: o, start: time.Now(), out: &sink{w: stdout}, err: stderr, failed: make(chan struct{})}
+	t := &tester{o: o, start: time.Now(), out: stdout, err: stderr, failed: make(chan struct{})}
 	if t.expected, err = expect(o.profile, "device"); err != nil {
 		return err
 	}
