@@ -114,18 +114,18 @@ func (l *Log) Add(e Event) {
 	if l == nil {
 		return
 	}
-	e.Bytes = append([]byte(nil), e.Bytes...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limit > 0 && l.size+len(e.Bytes) > l.limit && len(e.Bytes) > 64 {
 		l.truncated = true
-		e.Bytes = e.Bytes[:64:64]
+		e.Bytes = e.Bytes[:64]
 		e.Kind, e.Text = Bytes, "shortened: the trace is full"
 	}
 	if l.limit > 0 && l.size > 2*l.limit {
 		l.truncated = true
 		return // even the shortened events are too many
 	}
+	e.Bytes = append([]byte(nil), e.Bytes...) // last, so that nothing holds on to what was cut off
 	l.size += eventSize + len(e.Bytes) + len(e.Text)
 	e.At = time.Now() // under the lock, so that the order of the log is the order of time
 	e.Seq = len(l.events)

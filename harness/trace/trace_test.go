@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"runtime"
 	"sync"
 	"testing"
 
@@ -70,5 +71,26 @@ func TestNilLogDropsEverything(t *testing.T) {
 	l.Add(Event{})
 	if es := l.Events(); es != nil {
 		t.Errorf("got %v", es)
+	}
+}
+
+// TestLimitLetsGo records large packets beyond the limit: what was cut off them is not kept either.
+func TestLimitLetsGo(t *testing.T) {
+	var l Log
+	l.Limit(1 << 20)
+	packet := make([]byte, 1<<20)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 200 {
+		l.Add(Event{Kind: Packet, Bytes: packet})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the log keeps %d MB", grown>>20)
+	}
+	if l.Len() != 200 || !l.Truncated() {
+		t.Errorf("%d events, truncated %v", l.Len(), l.Truncated())
 	}
 }
