@@ -82,7 +82,7 @@ func (t *tester) row(row reports.Row) {
 
 // event takes from the bench what passes.
 func (t *tester) event(client string, e trace.Event) {
-	t.queue.offer(func() { t.show.event(client, e) })
+	t.queue.offer(len(e.Bytes), func() { t.show.event(client, e) })
 }
 
 // notice takes from the bench what belongs to no device.

@@ -10,13 +10,15 @@ type showQueue struct {
 	mu     sync.Mutex
 	wake   sync.Cond
 	tasks  []func()
+	held   int // bytes that the events among them hold on to
 	missed int
 	closed bool
 	done   chan struct{}
 }
 
-// mostQueued is how many events wait to be shown; what comes then is in the report only.
-const mostQueued = 4096
+// mostQueued and mostHeld are how many events wait to be shown, and how many bytes they hold on to at most; what comes
+// then is in the report only.
+const mostQueued, mostHeld = 4096, 16 << 20
 
 func newShowQueue() *showQueue {
 	q := &showQueue{done: make(chan struct{})}
@@ -33,7 +35,7 @@ func (q *showQueue) run() {
 			q.wake.Wait()
 		}
 		tasks := q.tasks
-		q.tasks = nil
+		q.tasks, q.held = nil, 0
 		over := q.closed && len(tasks) == 0
 		q.mu.Unlock()
 		if over {
@@ -55,14 +57,15 @@ func (q *showQueue) put(show func()) {
 	q.wake.Signal()
 }
 
-// offer lets something be shown unless too much waits already.
-func (q *showQueue) offer(show func()) {
+// offer lets something be shown that holds on to so many bytes, unless too much waits already.
+func (q *showQueue) offer(size int, show func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.tasks) >= mostQueued {
+	if len(q.tasks) >= mostQueued || q.held+size > mostHeld {
 		q.missed++
 		return
 	}
+	q.held += size
 	q.tasks = append(q.tasks, show)
 	q.wake.Signal()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness"
@@ -92,7 +93,7 @@ func (x *examination) row(o *outcome, m *monitored) reports.Row {
 	for _, f := range row.Findings {
 		first = min(first, f.EventSeq)
 	}
-	row.Trace = harness.Readable(worth(events[first:], row.Findings), x.start)
+	row.Trace = harness.Readable(light(worth(events[first:], row.Findings)), x.start)
 	return row
 }
 
@@ -102,6 +103,27 @@ const (
 	// shownAround is how many it shows before and after what a monitor found.
 	shownAround = 20
 )
+
+// shownBytes is how many bytes of packets the report has of one step. It writes them in hexadecimal.
+const shownBytes = 4 << 20
+
+// light shortens packets once so many bytes have been shown.
+func light(events []trace.Event) []trace.Event {
+	const kept = 64
+	sum := 0
+	for i, e := range events {
+		if sum += len(e.Bytes); sum <= shownBytes || len(e.Bytes) <= kept {
+			continue
+		}
+		sum -= len(e.Bytes) - kept
+		if p, _ := e.Decode(); e.Kind == trace.Packet && p != nil {
+			e.Text = wire.Summary(p, e.Version)
+		}
+		e.Kind, e.Bytes, e.Text = trace.Bytes, e.Bytes[:kept:kept], strings.TrimSpace(e.Text+" (shortened)")
+		events[i] = e
+	}
+	return events
+}
 
 // worth leaves out what nobody would read: the middle of a step in which very much happened.
 func worth(events []trace.Event, findings []reports.Finding) (shown []trace.Event) {

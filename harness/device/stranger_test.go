@@ -160,6 +160,29 @@ func TestCrowds(t *testing.T) {
 	})
 }
 
+// TestLight shortens large packets behind the first megabytes, and says what they were.
+func TestLight(t *testing.T) {
+	var events []trace.Event
+	for range 10 {
+		events = append(events, trace.Event{Kind: trace.Packet, Version: wire.V5, Bytes: wire.Bytes(wire.Publish{Topic: "a", Payload: make([]byte, 1<<20)}, wire.V5)},
+			trace.Event{Kind: trace.Packet, Version: wire.V5, Bytes: wire.Bytes(wire.Pingreq{}, wire.V5)})
+	}
+	whole, pings := 0, 0
+	for _, e := range light(events) {
+		switch {
+		case e.Kind == trace.Packet && len(e.Bytes) > 2:
+			whole++
+		case e.Kind == trace.Packet:
+			pings++
+		case len(e.Bytes) != 64 || !strings.HasPrefix(e.Text, "PUBLISH q0 \"a\"") || !strings.HasSuffix(e.Text, "(shortened)"):
+			t.Errorf("%d bytes, %q", len(e.Bytes), e.Text)
+		}
+	}
+	if whole != 3 || pings != 10 {
+		t.Errorf("%d whole packets and %d pings are left", whole, pings)
+	}
+}
+
 // TestWorth leaves out the middle of a long step, but not what was found there.
 func TestWorth(t *testing.T) {
 	var events []trace.Event
