@@ -92,15 +92,14 @@ func (x *examination) missed(m Match, waited time.Duration) {
 // vain notes that a wait has ended without what it was for, and had begun when so much had happened. The device was silent
 // if it is not connected and there was no sign of it for half of the time, all patience being given, or once more.
 func (x *examination) vain(begun int, waited time.Duration) {
-	events, _ := x.c.since(0)
-	now := len(events)
-	if begun > x.absent.events || x.c.Connected() || now == 0 {
+	events, now := x.c.all()
+	if begun > x.absent.events || x.c.Connected() || len(events) == 0 {
 		x.absent.silent = 0
 	}
 	x.absent.events = now
 	switch {
-	case x.c.Connected() || now == 0:
-	case time.Since(events[now-1].At) >= waited/2 && (waited >= x.b.config.Plan.Patience || x.absent.silent > 0):
+	case x.c.Connected() || len(events) == 0:
+	case time.Since(events[len(events)-1].At) >= waited/2 && (waited >= x.b.config.Plan.Patience || x.absent.silent > 0):
 		x.absent.silent++
 	case now > begun:
 		x.absent.silent = 0
