@@ -26,7 +26,7 @@ bench: ## measures against peers in the same run; prints ratios
 images: ## builds the local broker images (wants Docker and a Debian machine)
 	ci/images/build.sh all
 
-clients: build ## installs real client libraries and takes devices on them through the plans; an hour, mostly waiting
+clients: build ## installs real client libraries and takes devices on them through the plans; an hour and more, mostly waiting
 	ci/clients/setup.sh all
 	ci/clients/check.sh all
 	python3 ci/clients/table.py clients-report docs/clients.md

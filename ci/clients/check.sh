@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs devices through the plans of mqttspec device and leaves a report for each.
 #
-#   check.sh [--plan PLAN] [--out DIR] [--deadline 60m] NAME...
+#   check.sh [--plan PLAN] [--out DIR] [--deadline 90m] NAME...
 #
 # NAME is one of setup.sh, "ci" or "all"; a version may follow: mqttjs/3.1.1
 #
@@ -69,7 +69,7 @@ check() {
 	[ $code -le 1 ] || [ $code = 4 ] || [ $code = 5 ]
 }
 
-plan= out_root=clients-report deadline=60m names=()
+plan= out_root=clients-report deadline=90m names=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--plan) plan=$2 && shift 2 ;;
