@@ -224,7 +224,7 @@ var makes = []made{
 	{name: "adding properties", front: front{edit: addProperties}},
 	{name: "without half-close", noHalfClose: true},
 	{name: "trusting", only: wire.V5, config: broker.Config{Defects: overlooked}},
-	{name: "discreet", only: wire.V5, config: broker.Config{Defects: []string{"takeover-without-will", "will-lost-on-clean-start"}}},
+	{name: "discreet", only: wire.V5, config: broker.Config{Defects: []string{"takeover-without-will"}, Tolerances: []string{"delayed-will-dropped"}}},
 }
 
 // overlooked are errors of a client that a server of 5.0 need not find (4.13.1), as defects. It is no defect there, only
