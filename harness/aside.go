@@ -74,7 +74,7 @@ func (e *Engine) occupy(h *health) (leave func(), err error) {
 	h.pulse, done = e.pulse(t, "hostile specs")
 	return func() {
 		done()
-		t.Close()
+		_ = t.Close() // what is left of it, the next run or doctor --clean removes
 	}, nil
 }
 

@@ -124,7 +124,7 @@ func (p *Pulse) beat(ctx context.Context) {
 		case <-time.After(pulsePeriod):
 		}
 	}
-	conn.Write(wire.Bytes(wire.Disconnect{}, v))
+	_, _ = conn.Write(wire.Bytes(wire.Disconnect{}, v)) // the end follows in any case
 }
 
 // answer reads until the answer to a packet is there. Anything else that the target sends is none of our business.

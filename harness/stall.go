@@ -32,9 +32,9 @@ func (e *environment) stalls() []Stall { return e.pulse.Stalls(e.start, time.Now
 // longestAddition bounds what is added to a wait for the time that the target stood still.
 const longestAddition = 10 * time.Second
 
-// stallOfSeconds is from when on a standstill counts in a spec that waits for seconds. Such specs leave a second or more
+// timedStall is from when on a standstill counts in a spec that waits for seconds. Such specs leave a second or more
 // between what is kept and what is broken.
-const stallOfSeconds = 500 * time.Millisecond
+const timedStall = 500 * time.Millisecond
 
 // heardNothing is asked when a wait that began at a moment is over and nothing has come. It returns how much longer to
 // wait: the time that the target stood still does not count, except in specs that keep to a rhythm. Where it cannot be
@@ -85,7 +85,7 @@ func (e *environment) weigh(row *reports.Row) {
 	if row.OwnDefect {
 		return
 	}
-	timed := e.item.Wait >= time.Second && row.Stall >= stallOfSeconds
+	timed := e.item.Wait >= time.Second && row.Stall >= timedStall
 	doubtful := timed || unheard
 	switch row.Verdict {
 	case reports.Fail, reports.Warning:

@@ -89,7 +89,7 @@ misbehave at once.`,
 	f.StringVar(&o.format, "format", "auto", "what to print: tree, lines, json, github, or auto")
 	f.StringVarP(&o.out, "out", "o", "mqttspec-report", "directory for the report")
 	completeNames(cmd, "plan", plans.Names)
-	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

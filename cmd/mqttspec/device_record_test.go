@@ -36,7 +36,7 @@ func TestDeviceFormats(t *testing.T) {
 		"lines":  "✗ tiny ONE acknowledges a message: fail MQTT-4.3.2-4",
 	} {
 		b := startBench(t, "--format", format)
-		address := ""
+		var address string
 		if format == "json" {
 			address, _, _ = strings.Cut(b.until(`"address":"tcp://`), `"`)
 		} else {

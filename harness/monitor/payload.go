@@ -25,7 +25,8 @@ func payloadMonitors() (all []Monitor) {
 
 // textPayload judges messages and wills that say that they are text.
 func textPayload(_ *Conn, r *Record) (bool, string) {
-	ps, payload := wire.PropertiesOf(r.Packet), []byte(nil)
+	ps := wire.PropertiesOf(r.Packet)
+	var payload []byte
 	switch p := r.Packet.(type) {
 	case wire.Publish:
 		payload = p.Payload
@@ -95,7 +96,7 @@ func promised(flags byte, v wire.Version) (fields []field) {
 // read reads fields and returns what follows them; it is false if one of them is cut.
 func read(b []byte, fields []field) (rest []byte, ok bool) {
 	for _, f := range fields {
-		n := 0
+		var n int
 		if f == sized {
 			if len(b) < 2 {
 				return nil, false

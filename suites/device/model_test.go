@@ -45,7 +45,6 @@ type model struct {
 	pingSent   time.Time
 	failures   int
 	waitLonger time.Duration
-	pause      time.Duration // the last one between two connections
 }
 
 // sent is a message of QoS 1 or 2 on its way.

@@ -55,7 +55,7 @@ func overWebSocket(t *testing.T, version wire.Version, defect string) map[string
 			t.Fatal(err)
 		}
 		l := memnet.Listen()
-		go b.ServeWebSocket(l)
+		go func() { _ = b.ServeWebSocket(l) }() // the end of the listener ends it
 		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return l.Dial(ctx) }}
 		options := &websocket.DialOptions{HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"mqtt"}}
 		if defect == "no-subprotocol" {
