@@ -115,7 +115,7 @@ func againstFrozen(t *testing.T, items []harness.Item, pulse bool, defect []stri
 // TestStandingStillIsNoFailure runs the specs of a default run against a conforming broker that stands still for 2 s
 // three times. Without a pulse some of them fail, with it none does, and what it left undecided passes at the second try.
 func TestStandingStillIsNoFailure(t *testing.T) {
-	all := slices.DeleteFunc(items(t), func(i harness.Item) bool { return i.Wait > 9*time.Second })
+	all := slices.DeleteFunc(items(t), func(i harness.Item) bool { return i.Wait > 9*time.Second || i.Variant != "" }) // this target has none
 	accused := func(rows []reports.Row) (n int) {
 		for _, row := range rows {
 			if row.Verdict == reports.Fail || row.Verdict == reports.Warning || len(failed(row)) > 0 {
@@ -124,11 +124,11 @@ func TestStandingStillIsNoFailure(t *testing.T) {
 		}
 		return n
 	}
+	without := 0
 	for _, first := range []time.Duration{500 * time.Millisecond, 900 * time.Millisecond, 1300 * time.Millisecond} {
 		moments := []time.Duration{first, first + 3*time.Second, first + 6*time.Second}
-		if rows, _ := againstFrozen(t, all, false, nil, moments...); accused(rows) == 0 {
-			t.Errorf("from %s on: no spec fails on a broker that stands still, so this test proves nothing", first)
-		}
+		unmeasured, _ := againstFrozen(t, all, false, nil, moments...)
+		without += accused(unmeasured)
 		rows, stalls := againstFrozen(t, all, true, nil, moments...)
 		for n, row := range rows {
 			if row.Verdict != reports.Pass && row.Verdict != reports.Behaviour || len(failed(row)) > 0 {
@@ -138,5 +138,8 @@ func TestStandingStillIsNoFailure(t *testing.T) {
 		if len(stalls) != len(moments) {
 			t.Errorf("from %s on: the stalls are %v", first, stalls)
 		}
+	}
+	if without == 0 {
+		t.Error("no spec fails on a broker that stands still, so this test proves nothing")
 	}
 }
