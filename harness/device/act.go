@@ -34,6 +34,12 @@ func (c *Client) settle() {
 	c.unwatch()
 	c.bench.services.release(c.ID, "")
 	c.mu.Lock()
+	if retained := c.retained; len(retained) > 0 {
+		c.retained = nil
+		c.mu.Unlock()
+		c.bench.clear(retained) // what cannot be removed from a broker that is closing does not matter any more
+		c.mu.Lock()
+	}
 	if c.shown != "" {
 		c.bench.config.TLS.show(c.address, Certificate{Kind: certificateGood})
 	}
@@ -188,6 +194,13 @@ func (c *Client) publish(p Publish) error {
 	}
 	if topic == "" {
 		return lacking("the device has subscribed to nothing")
+	}
+	if p.Retain {
+		c.mu.Lock()
+		for i := range max(p.Count, 1) {
+			c.retained = append(c.retained, p.numbered(topic, i))
+		}
+		c.mu.Unlock()
 	}
 	return c.bench.deliver(topic, p)
 }

@@ -66,6 +66,7 @@ type Client struct {
 	connack   wire.Connack        // the last one that accepted it
 	once      bool                // it has subscribed to something at some time
 	thing     string              // that it speaks of, "" if none
+	retained  []string            // topics of what the step has published to be retained
 	shadow    string              // what the topics of its shadow begin with
 	witnesses []net.Conn          // of the step, see Watch
 	held      chan struct{}       // closed when a CONNECT may be handled again; nil: at once

@@ -180,7 +180,11 @@ func (n *conn) received(frame []byte) {
 		c.mu.Lock()
 	}
 	topic := c.note(p)
-	passing := c.judge(trace.ToServer, wire.TypeOf(frame[0]), (*rule).ordinary)
+	may := (*rule).ordinary
+	if n.ending {
+		may = (*rule).harmless
+	}
+	passing := c.judge(trace.ToServer, wire.TypeOf(frame[0]), may)
 	var connack passage
 	if isConnect && n.server == nil && !n.silent {
 		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
@@ -191,7 +195,9 @@ func (n *conn) received(frame []byte) {
 		n.goodbye.Store(true)
 		c.happened(Event{Kind: eventOffline, Conn: n.number})
 	}
-	c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
+	if !n.ending { // what is under way when we end the connection answers nothing any more
+		c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
+	}
 	c.mu.Unlock()
 	for _, f := range append(passing.fired, connack.fired...) {
 		n.tell("%s — %s", f, summary(p, frame, wire.Version(n.version.Load())))
@@ -257,6 +263,10 @@ func (n *conn) fromBroker(frame []byte) {
 	p, _ := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
 	c := n.client
 	c.mu.Lock()
+	if n.ending { // it would not be sent, and must not use up a rule
+		c.mu.Unlock()
+		return
+	}
 	passing := c.judge(trace.ToClient, wire.TypeOf(frame[0]), (*rule).ordinary)
 	c.mu.Unlock()
 	for _, f := range passing.fired {

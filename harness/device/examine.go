@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness/req"
@@ -159,11 +160,17 @@ func (x *examination) instruction(in Instruction) *outcome {
 	}
 	defer func() { x.mark = x.cursor }()
 	in = x.each.in(in)
+	if name, known := strings.CutPrefix(in.payload(), "$"); known {
+		p := *in.Publish
+		p.Payload, _ = x.names[name].Attribute("payload")
+		in.Publish = &p
+	}
 	if r := ruleOf(in); r != nil {
 		x.rules = append(x.rules, r)
 		x.cursor = x.c.arm(r)
 		return nil
 	}
+	x.shadow(in)
 	if in.Release == nil && in.Hook == nil && in.Watch == nil {
 		x.now()
 	}
@@ -179,6 +186,44 @@ func (x *examination) instruction(in Instruction) *outcome {
 		return &outcome{reports.Skip, string(lack), false}
 	}
 	return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: %s — %v", in, err), false}
+}
+
+// shadow waits until the device has spoken of its shadow, where an instruction needs to know it.
+func (x *examination) shadow(in Instruction) {
+	var topic string
+	switch {
+	case in.Publish != nil:
+		topic = in.Publish.Topic
+	case in.Watch != nil:
+		topic = in.Watch.Topic
+	}
+	if !strings.Contains(topic, "{shadow}") {
+		return
+	}
+	x.c.reached()
+	t := time.NewTimer(x.patience(0))
+	defer t.Stop()
+	for {
+		_, changed := x.c.since(x.cursor)
+		if _, err := x.c.expand(topic); err == nil {
+			return
+		}
+		select {
+		case <-changed:
+		case <-t.C:
+			return
+		case <-x.ctx.Done():
+			return
+		}
+	}
+}
+
+// payload returns the payload of what is published, or "".
+func (in Instruction) payload() string {
+	if in.Publish == nil {
+		return ""
+	}
+	return in.Publish.Payload
 }
 
 // each is what one iteration of a Repeat is about.
@@ -328,9 +373,20 @@ func (x *examination) online(o Online) *outcome {
 				x.missed(subscribing, within)
 				return &outcome{reports.Skip, fmt.Sprintf("the device has subscribed to nothing within %s", within), false}
 			}
-			return &outcome{reports.Inconclusive, fmt.Sprintf("blocked: the device is connected — it was not within %s%s", within, x.gone(wanted, within)), false}
+			return x.missing(o.Verdict.in(x.v), "the device is connected", fmt.Sprintf("it was not within %s%s", within, x.gone(wanted, within)))
 		}
 	}
+}
+
+// missing ends a step because the device is not there: judged by d, or undecided if that says nothing.
+func (x *examination) missing(d Verdict, text, observed string) *outcome {
+	if d.empty() {
+		return &outcome{reports.Inconclusive, "blocked: " + text + " — " + observed, false}
+	}
+	if o := x.judge(d, text, false, observed); o != nil {
+		return o
+	}
+	return &outcome{reports.Warning, text + ": " + observed, false}
 }
 
 // is reports whether an event is what is waited for.

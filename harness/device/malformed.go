@@ -22,6 +22,14 @@ func packet(p wire.Packet) func(wire.Version) []byte {
 	return func(v wire.Version) []byte { return wire.Bytes(p, v) }
 }
 
+// aliasUnknown is the wrong packet that depends on the device: the alias is its highest one, which the broker, who
+// counts from 1, has not used.
+const aliasUnknown = "publish-alias-unknown"
+
+func unknownAlias(alias uint16) func(wire.Version) []byte {
+	return packet(wire.Publish{Properties: wire.Properties{wire.TopicAlias(alias)}})
+}
+
 // wrongs are the packets of [Malformed]. Each breaks one rule of the packet format or of the protocol.
 var wrongs = []wrong{
 	{"type-0", 0, raw(0x00, 0x00)},
@@ -46,7 +54,7 @@ var wrongs = []wrong{
 	{"publish-property-length-past-end", wire.V5, raw(0x30, 0x04, 0x00, 0x01, 'a', 0x20)},
 	{"publish-alias-0", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.TopicAlias(0)}})},
 	{"publish-alias-above-maximum", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.TopicAlias(65535)}})},
-	{"publish-alias-unknown", wire.V5, packet(wire.Publish{Properties: wire.Properties{wire.TopicAlias(1)}})},
+	{aliasUnknown, wire.V5, unknownAlias(1)},
 	{"publish-subscription-id-0", wire.V5, packet(wire.Publish{Topic: "a", Properties: wire.Properties{wire.SubscriptionIdentifier(0)}})},
 	{"pubrel-flags", 0, raw(0x60, 0x02, 0x00, 0x01)},
 	{"puback-code-unknown", wire.V5, raw(0x40, 0x03, 0x00, 0x01, 0x42)},

@@ -99,9 +99,10 @@ func (x *examination) outages(o Outages) *outcome {
 		if !came {
 			seen = fmt.Sprintf("it was not back within %s after outage %d (%s, for %s; seed %d)", within, i+1, kind.name, next.down, o.Seed)
 		}
-		if out := x.judge(o.Verdict.in(x.v), text, came, seen); out != nil || !came {
-			return out
+		if !came {
+			return x.missing(o.Verdict.in(x.v), text, seen)
 		}
+		x.judge(o.Verdict.in(x.v), text, true, seen)
 	}
 	return nil
 }

@@ -103,6 +103,8 @@ type Online struct {
 	Within     time.Duration `yaml:"within"`     // 0 means the plan's patience
 	Subscribed bool          `yaml:"subscribed"` // it has also subscribed to something; one that does not is passed over
 	Ever       bool          `yaml:"ever"`       // with Subscribed: it has done so at some time
+	// Verdict says what follows if it does not come, in the place of an undecided step.
+	Verdict `yaml:",inline"`
 }
 
 // Match describes something that a device does: a packet of that type, or one of the events "open" (a Network
@@ -250,9 +252,9 @@ type Disconnect struct {
 // Publish lets the broker deliver messages to a topic that the device has subscribed to.
 type Publish struct {
 	QoS     wire.QoS `yaml:"qos"`
-	Count   int      `yaml:"count"` // 0 means 1
-	Size    int      `yaml:"size"`  // of each payload, in bytes
-	Payload string   `yaml:"payload"`
+	Count   int      `yaml:"count"`   // 0 means 1
+	Size    int      `yaml:"size"`    // of each payload, in bytes
+	Payload string   `yaml:"payload"` // $name is the payload of what was captured under that name
 	Retain  bool     `yaml:"retain"`
 	// Topic is one to use instead of one that the device has subscribed to. {client} stands for the Client Identifier,
 	// {thing} for the thing that the device speaks of, {shadow} for what the topics of its shadow begin with.

@@ -61,10 +61,7 @@ const publisher = "mqttspec-publisher"
 func (b *Bench) deliver(topic string, p Publish) error {
 	return b.visit(publisher, func(write func(wire.Packet) error, read func() (wire.Packet, error)) error {
 		for i := range max(p.Count, 1) {
-			m := wire.Publish{Topic: topic, QoS: p.QoS, Retain: p.Retain, Payload: payload(p.Payload, p.Size, i), PacketID: 1}
-			if p.Retain && p.Count > 1 && strings.HasSuffix(topic, "mqttspec") {
-				m.Topic = fmt.Sprintf("%s%d", topic, i)
-			}
+			m := wire.Publish{Topic: p.numbered(topic, i), QoS: p.QoS, Retain: p.Retain, Payload: payload(p.Payload, p.Size, i), PacketID: 1}
 			if err := write(m); err != nil {
 				return err
 			}
@@ -85,6 +82,27 @@ func (b *Bench) deliver(topic string, p Publish) error {
 				case wire.Disconnect:
 					return errors.New("the broker does not take the message: " + wire.Summary(answer, wire.V5))
 				}
+			}
+		}
+		return nil
+	})
+}
+
+// numbered returns the topic of one of several messages: retained ones do not replace each other where a wildcard lets
+// their topics differ.
+func (p Publish) numbered(topic string, i int) string {
+	if p.Retain && p.Count > 1 && strings.HasSuffix(topic, "mqttspec") {
+		return fmt.Sprintf("%s%d", topic, i)
+	}
+	return topic
+}
+
+// clear removes retained messages.
+func (b *Bench) clear(topics []string) error {
+	return b.visit(publisher, func(write func(wire.Packet) error, _ func() (wire.Packet, error)) error {
+		for _, topic := range topics {
+			if err := write(wire.Publish{Topic: topic, Retain: true}); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -109,6 +109,13 @@ func (r *rule) beforehand() bool {
 // ordinary reports whether the rule decides when the packet comes by.
 func (r *rule) ordinary() bool { return !r.beforehand() }
 
+// harmless reports whether the rule may act on what still comes on a connection that we have ended: there is nothing
+// to cut any more.
+func (r *rule) harmless() bool {
+	_, cuts := r.effect.(*Cut)
+	return r.ordinary() && !cuts
+}
+
 // judge lets the rules that may decide act on a packet. The caller holds the client's mu.
 func (c *Client) judge(dir trace.Dir, t wire.Type, may func(*rule) bool) (p passage) {
 	for _, r := range c.rules {

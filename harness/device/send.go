@@ -35,7 +35,11 @@ type Send struct {
 	Format   bool   `yaml:"format"`
 	// Release is how long the PUBREL waits after the PUBREC, where the QoS is 2.
 	Release time.Duration `yaml:"release"`
+	Above   bool          `yaml:"above"` // the packet is one byte larger than the device's Maximum Packet Size
 }
+
+// maxAbove bounds a packet that is sent although it is too large, in bytes.
+const maxAbove = 8 << 20
 
 // sendDirectly sends a packet past the broker.
 func (c *Client) sendDirectly(s Send) error {
@@ -50,11 +54,25 @@ func (c *Client) sendDirectly(s Send) error {
 		if w.only != 0 && w.only != v {
 			return lacking(fmt.Sprintf("MQTT %s has no %s", v, sentence(s.Malformed)))
 		}
+		if w.name == aliasUnknown {
+			c.mu.Lock()
+			w.bytes = unknownAlias(uint16(max(1, c.connect.Properties.Int(wire.PropTopicAliasMaximum, 0))))
+			c.mu.Unlock()
+		}
 		return c.disturb(n, w.bytes(v))
 	case s.Hex != "":
 		b, err := hex.DecodeString(strings.ReplaceAll(s.Hex, " ", ""))
 		if err != nil {
 			return err
+		}
+		p, _ := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(b)
+		switch p.(type) {
+		case wire.Publish, wire.Pubrel:
+			if id, ok := wire.PacketIDOf(p); ok && id >= firstInjected {
+				c.mu.Lock()
+				c.injected[id] = 0 // the broker must not see the answer
+				c.mu.Unlock()
+			}
 		}
 		return c.disturb(n, b)
 	}
@@ -64,7 +82,17 @@ func (c *Client) sendDirectly(s Send) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if limit := c.connect.Properties.Int(wire.PropMaximumPacketSize, 0); limit > 0 && len(wire.Bytes(p, v)) > int(limit) {
+	limit := int(c.connect.Properties.Int(wire.PropMaximumPacketSize, 0))
+	switch {
+	case s.Above && (v == wire.V311 || limit == 0 || limit > maxAbove):
+		return lacking("the device has no Maximum Packet Size, or a very large one")
+	case s.Above:
+		p.Payload = append(p.Payload, make([]byte, max(0, limit-len(wire.Bytes(p, v))))...)
+		for len(wire.Bytes(p, v)) <= limit { // the length itself may have needed another byte
+			p.Payload = append(p.Payload, 0)
+		}
+		c.disturbed = true
+	case limit > 0 && len(wire.Bytes(p, v)) > limit:
 		return lacking(fmt.Sprintf("the device takes packets of at most %d bytes", limit))
 	}
 	if s.QoS > 0 {

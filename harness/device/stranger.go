@@ -211,7 +211,7 @@ func whyTLS(err error) string {
 	case errors.Is(err, io.EOF):
 		return "it closes without an alert"
 	}
-	return "without an alert: " + err.Error()
+	return "in silence: " + err.Error()
 }
 
 // early notes what happened to a connection before it belonged to a device.

@@ -162,6 +162,10 @@ func (v *validator) instruction(path string, in Instruction) {
 		if !slices.Contains(CertificateKinds(), in.Certificate.Kind) {
 			v.fail(path+".kind", "no certificate is called %q; there are %s", in.Certificate.Kind, strings.Join(CertificateKinds(), ", "))
 		}
+	case strings.HasPrefix(in.payload(), "$"):
+		if name := in.payload()[1:]; !v.names[name] {
+			v.fail(path+".payload", "nothing before is known as %q", name)
+		}
 	case in.Outages != nil:
 		if o := in.Outages; o.Count < 1 || o.Longest < o.Shortest || o.UpLongest < o.UpShortest {
 			v.fail(path, "count is 1 or more, and nothing is longer than the longest")

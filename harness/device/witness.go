@@ -24,8 +24,11 @@ const witness = "mqttspec-witness-"
 
 // watch subscribes and returns when the subscription is in force.
 func (c *Client) watch(w Watch) error {
+	topic, err := c.expand(w.Topic)
+	if err != nil {
+		return err
+	}
 	c.mu.Lock()
-	topic := c.expandLocked(w.Topic)
 	if w.Will {
 		if c.connect.Will == nil {
 			c.mu.Unlock()
