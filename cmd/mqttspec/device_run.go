@@ -6,25 +6,33 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/mqttspec/mqttspec/harness"
 	"github.com/mqttspec/mqttspec/harness/device"
 	"github.com/mqttspec/mqttspec/harness/pki"
+	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 	"github.com/mqttspec/mqttspec/suites"
 	plans "github.com/mqttspec/mqttspec/suites/device"
 )
 
 // readPlan returns the plan of --plan: one that comes with mqttspec, otherwise a file.
-func readPlan(name string) (device.Plan, error) {
+func readPlan(name string, set map[string]string) (device.Plan, error) {
 	for _, shipped := range plans.Names() {
 		if shipped == name {
-			return plans.Plan(name)
+			p, err := plans.PlanWith(name, set)
+			if err != nil {
+				return p, usagef("--set: %w", err)
+			}
+			return p, known(p, set)
 		}
 	}
 	source, err := os.ReadFile(name)
@@ -34,11 +42,28 @@ func readPlan(name string) (device.Plan, error) {
 	if err != nil {
 		return device.Plan{}, usagef("--plan: %w", err)
 	}
-	p, err := plans.Parse(source)
+	p, err := plans.ParseWith(source, set)
 	if err != nil {
 		return p, usagef("%s: %w", name, err)
 	}
-	return p, nil
+	return p, known(p, set)
+}
+
+// known finds a parameter of --set that a plan does not have.
+func known(p device.Plan, set map[string]string) error {
+	names := slices.Sorted(maps.Keys(p.Parameters))
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		if !slices.Contains(names, name) {
+			return usagef("--set: plan %s has no parameter %q%s", p.Name, name, nearMisses(nearest(name, names)))
+		}
+	}
+	return nil
+}
+
+// longest says how long a plan takes at most, whatever version a device speaks.
+func longest(p device.Plan) string {
+	d := max(p.AtMost(wire.V5), p.AtMost(wire.V311)).Round(time.Minute)
+	return strings.TrimSuffix(max(d, time.Minute).String(), "0s")
 }
 
 // errArrival ends a run to which not all devices came.
@@ -68,7 +93,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if err := o.check(); err != nil {
 		return err
 	}
-	plan, err := readPlan(o.plan)
+	plan, err := readPlan(o.plan, o.set)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -74,7 +76,10 @@ func (s *deviceLines) begin(d deviceStart) {
 	for _, f := range d.files {
 		s.printf("%-19s %s\n", f.what, f.path)
 	}
-	s.printf("plan %s: %s, %s\n", d.plan.Name, d.plan.Text, counted(len(d.plan.Steps), "step"))
+	s.printf("plan %s: %s, %s, at most %s for each device (with a Keep Alive of a minute)\n", d.plan.Name, d.plan.Text, counted(len(d.plan.Steps), "step"), longest(d.plan))
+	for _, name := range slices.Sorted(maps.Keys(d.plan.Parameters)) {
+		s.printf("  %s=%s\n", name, d.plan.Parameters[name])
+	}
 	for _, line := range d.differs {
 		s.printf("%s\n", line)
 	}

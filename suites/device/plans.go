@@ -23,13 +23,16 @@ func Names() (names []string) {
 	return names
 }
 
-// Plan returns a plan that comes with mqttspec.
-func Plan(name string) (device.Plan, error) {
+// Plan returns a plan that comes with mqttspec, with its parameters as they stand in it.
+func Plan(name string) (device.Plan, error) { return PlanWith(name, nil) }
+
+// PlanWith returns a plan that comes with mqttspec, with parameters that are set.
+func PlanWith(name string, set map[string]string) (device.Plan, error) {
 	source, err := files.ReadFile("plans/" + name + ".yaml")
 	if err != nil {
 		return device.Plan{}, fmt.Errorf("no plan is called %q; there are %s", name, strings.Join(Names(), ", "))
 	}
-	p, err := Parse(source)
+	p, err := ParseWith(source, set)
 	if err == nil && p.Name != name {
 		err = fmt.Errorf("it is called %q", p.Name)
 	}
@@ -40,8 +43,15 @@ func Plan(name string) (device.Plan, error) {
 }
 
 // Parse reads a plan that may include and call what comes with mqttspec. The error shows the line.
-func Parse(source []byte) (device.Plan, error) {
-	return device.Parse(source, device.Library{Checks: Checks(), Plan: Plan})
+func Parse(source []byte) (device.Plan, error) { return ParseWith(source, nil) }
+
+// ParseWith reads a plan with parameters that are set. One that neither the plan nor what it includes has is passed
+// over; the Parameters of the plan tell.
+func ParseWith(source []byte, set map[string]string) (device.Plan, error) {
+	return device.Parse(source, device.Library{
+		Checks: Checks(), Set: set,
+		Plan: func(name string) (device.Plan, error) { return PlanWith(name, set) },
+	})
 }
 
 // Plans returns every plan that comes with mqttspec.
