@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mqttspec/mqttspec/harness/device"
+	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
 
@@ -31,6 +32,10 @@ func Checks() map[string]device.Check {
 		"mark-kept": {
 			Text:  "the device keeps U+FEFF in what it repeats of a Topic Name or Response Topic",
 			Judge: judgeMarkKept,
+		},
+		"requests": {
+			Text:  "the device does not flood the service with requests",
+			Judge: judgeRequests,
 		},
 		"acted-once": {
 			Text:  "the device acts once on a message that comes twice",
@@ -75,4 +80,15 @@ func judgeCipherSuites(e device.Evidence, _ map[string]float64) device.Judgement
 		}
 	}
 	return device.Judgement{Undecided: "no TLS handshake was seen"}
+}
+
+// judgeRequests counts the messages that a device sends to the services of AWS IoT Core: at most "most".
+func judgeRequests(e device.Evidence, with map[string]float64) device.Judgement {
+	n := 0
+	for _, event := range e.Events {
+		if _, is := event.Packet.(wire.Publish); is && event.Kind == "packet" && strings.HasPrefix(event.Topic, "$aws/") {
+			n++
+		}
+	}
+	return device.Judgement{Met: float64(n) <= with["most"], Vacuous: n == 0, Observed: fmt.Sprintf("%d requests, at most %.0f are expected", n, with["most"])}
 }

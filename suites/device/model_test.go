@@ -22,6 +22,8 @@ type model struct {
 	defects map[string]bool
 	random  *rand.Rand
 	memory
+	cloud  *cloud      // it is a thing of AWS IoT Core; nil: it is not
+	orders chan string // what a hook asks for, "power-off", "power-on" and "stop"; nil: nothing
 
 	// the session
 	kept       bool // there is one
@@ -32,26 +34,34 @@ type model struct {
 	turn       int
 
 	// the connection
-	nc         net.Conn
-	packets    chan arrival
-	online     bool
-	since      time.Time
-	limits     wire.Connack
-	subID      uint16
-	aliases    map[string]uint16
-	aliasesIn  map[uint16]string
-	held       []wire.Packet // acknowledgements that a defect keeps for later
-	lastSent   time.Time
-	pingSent   time.Time
-	failures   int
-	waitLonger time.Duration
+	nc          net.Conn
+	packets     chan arrival
+	online      bool
+	since       time.Time
+	limits      wire.Connack
+	subID       uint16
+	aliases     map[string]uint16
+	aliasesIn   map[uint16]string
+	held        []wire.Packet // acknowledgements that a defect keeps for later
+	lastSent    time.Time
+	pingSent    time.Time
+	failures    int
+	connections int
+	taken       int // messages of QoS 1 on this connection
+	waitLonger  time.Duration
+	asking      wire.Subscribe // the last one
+	partID      uint16         // of an UNSUBSCRIBE that is not answered
+	partSent    time.Time
+	dead        []net.Conn // that a power cut has left behind
 }
 
 // sent is a message of QoS 1 or 2 on its way.
 type sent struct {
 	p        wire.Publish
 	released bool
-	onWire   bool // on this connection
+	onWire   bool      // on this connection
+	at       time.Time // when it was sent last
+	first    time.Time // when it was first sent on this connection
 	begun    time.Time
 }
 
@@ -62,9 +72,10 @@ type arrival struct {
 }
 
 const (
-	modelKeepAlive = 10 * time.Second
-	answerTimeout  = 15 * time.Second
-	publishEvery   = 3 * time.Second
+	modelKeepAlive  = 10 * time.Second
+	modelPacketSize = 1 << 20
+	answerTimeout   = 15 * time.Second
+	publishEvery    = 3 * time.Second
 )
 
 var errHangUp = errors.New("the device ends the connection")
@@ -72,8 +83,18 @@ var errHangUp = errors.New("the device ends the connection")
 // run connects again and again until ctx ends.
 func (m *model) run(ctx context.Context) {
 	for ctx.Err() == nil {
+		if m.connections++; m.connections > 1 && m.has("never-comes-back") || m.failures > 3 && m.has("gives-up-after-a-while") {
+			<-ctx.Done()
+			return
+		}
 		started := time.Now()
-		m.connection(ctx)
+		order := m.connection(ctx)
+		if !m.online && m.has("gives-up-after-early-end") {
+			<-ctx.Done()
+			return
+		}
+		m.cloud.offline()
+		m.obey(ctx, order)
 		if m.online && time.Since(started) > time.Minute {
 			m.failures = 0
 		}
@@ -119,22 +140,32 @@ func (m *model) has(defect string) bool {
 	return m.defects[defect] || m.version == wire.V311 && m.defects[defect+"-3.1.1"]
 }
 
-// connection lives through one Network Connection.
-func (m *model) connection(ctx context.Context) {
+// connection lives through one Network Connection. It ends with what a hook has asked for, or "".
+func (m *model) connection(ctx context.Context) (order string) {
 	nc, err := m.dial()
 	if err != nil {
-		return
+		return ""
 	}
-	defer nc.Close()
+	defer func() {
+		if order == "power-off" {
+			m.dead = append(m.dead, nc) // nobody is there to close it
+			return
+		}
+		nc.Close()
+	}()
 	m.nc, m.online, m.subID, m.twice = nc, false, 0, false
-	m.aliasesIn, m.held = map[uint16]string{}, nil
+	m.aliasesIn, m.held, m.partID, m.taken = map[uint16]string{}, nil, 0, 0
 	if m.aliases == nil || !m.has("alias-kept-across-connections") {
 		m.aliases = map[string]uint16{}
 	}
 	m.limits, m.expiring, m.begunHere = wire.Connack{}, map[uint16]bool{}, 0
 	packets := make(chan arrival, 1000)
 	m.packets = packets
-	go read(nc, m.version, packets)
+	limit := modelPacketSize
+	if m.has("large-packets-taken") {
+		limit *= 2
+	}
+	go read(nc, m.version, limit, packets)
 	if m.has("first-packet-not-connect") {
 		m.send(wire.Pingreq{})
 	}
@@ -150,22 +181,25 @@ func (m *model) connection(ctx context.Context) {
 			if m.online {
 				m.send(wire.Disconnect{})
 			}
-			return
+			return ""
+		case order := <-m.orders:
+			t.Stop()
+			return m.leave(order)
 		case a := <-packets:
 			t.Stop()
 			if a.err != nil {
 				m.failed(a.err)
-				return
+				return ""
 			}
 			if m.take(a.p) != nil {
-				return
+				return ""
 			}
 		case <-t.C:
 		}
 		now := time.Now()
 		if !m.online {
 			if now.Sub(connecting) > answerTimeout && !m.has("waits-for-connack-for-ever") {
-				return
+				return ""
 			}
 			continue
 		}
@@ -173,17 +207,17 @@ func (m *model) connection(ctx context.Context) {
 			publish = now.Add(publishEvery)
 			m.act()
 		}
-		if m.tick(now) != nil {
-			return
+		if m.cloud.tick(m, now) != nil || m.tick(now) != nil {
+			return ""
 		}
 	}
 }
 
 // read passes on what arrives.
-func read(nc net.Conn, v wire.Version, packets chan<- arrival) {
+func read(nc net.Conn, v wire.Version, limit int, packets chan<- arrival) {
 	r := bufio.NewReader(nc)
 	for {
-		frame, err := wire.ReadFrame(r, 1<<20)
+		frame, err := wire.ReadFrame(r, limit)
 		var p wire.Packet
 		if err == nil {
 			p, err = wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
@@ -236,10 +270,10 @@ func (m *model) connect() wire.Connect {
 	c := wire.Connect{
 		ClientID: m.id, CleanStart: m.clean || !m.kept && m.version == wire.V5, KeepAlive: uint16(modelKeepAlive / time.Second),
 		Username: &name, Password: []byte("secret"),
-		Will: &wire.Will{QoS: wire.QoS1, Topic: "status/" + m.id, Payload: []byte("lost")},
+		Will: &wire.Will{QoS: wire.QoS1, Topic: "status/" + m.id, Payload: []byte("lost"), Retain: m.cloud != nil},
 	}
 	if m.version == wire.V5 {
-		c.Properties = wire.Properties{wire.ReceiveMaximum(20), wire.MaximumPacketSize(1 << 20), wire.TopicAliasMaximum(10)}
+		c.Properties = wire.Properties{wire.ReceiveMaximum(20), wire.MaximumPacketSize(modelPacketSize), wire.TopicAliasMaximum(10)}
 		if !m.clean {
 			c.Properties = c.Properties.With(wire.SessionExpiryInterval(3600))
 		}
@@ -286,6 +320,7 @@ func (m *model) take(p wire.Packet) error {
 	case wire.Suback:
 		m.subID = 0
 		m.subscribed = true
+		m.cloud.begin(m)
 	case wire.Pingresp:
 		m.pingSent = time.Time{}
 	case wire.Disconnect:
@@ -302,6 +337,7 @@ func (m *model) take(p wire.Packet) error {
 	case wire.Auth:
 		return m.authenticate(p)
 	case wire.Unsuback:
+		m.partID = 0
 	default:
 		if !m.has("malformed-packets-overlooked") {
 			m.protest(wire.ProtocolError)
@@ -331,15 +367,17 @@ func (m *model) accepted(p wire.Connack) error {
 	m.kept, m.online, m.limits, m.since = true, true, p, time.Now()
 	m.reauth, m.reauthing = time.Now().Add(reauthEvery), false
 	for _, o := range m.outgoing {
-		o.onWire = false
+		o.onWire, o.at, o.first = false, m.since, m.since
 	}
 	if m.has("second-connect") {
 		m.send(m.connect())
 	}
 	m.resume()
 	m.subscribed = m.subscribed && (p.SessionPresent || forgetful)
-	if !m.subscribed {
+	if !m.subscribed || m.has("subscribes-every-time") {
 		m.subscribe()
+	} else {
+		m.cloud.begin(m)
 	}
 	m.flush()
 	return nil
@@ -400,7 +438,7 @@ func (m *model) flush() {
 			m.nextID++
 			o.p.PacketID, p.PacketID = m.nextID, m.nextID
 		}
-		o.onWire = true
+		o.onWire, o.at, o.first = true, time.Now(), time.Now()
 		o.p.Dup = true
 		used++
 		m.begunHere++
@@ -426,8 +464,9 @@ func (m *model) subscribe() {
 	if m.version == wire.V5 && (available(wire.PropSubscriptionIdentifierAvailable) || m.has("subscription-id-although-unavailable")) {
 		s.Properties = wire.Properties{wire.SubscriptionIdentifier(7)}
 	}
+	s.Subscriptions = append(s.Subscriptions, m.cloud.filters(m, m.version == wire.V311 || available(wire.PropWildcardSubscriptionAvailable))...)
 	s.PacketID = m.unusedID()
-	m.subID = s.PacketID
+	m.subID, m.asking = s.PacketID, s
 	m.send(s)
 }
 
@@ -455,7 +494,7 @@ func (m *model) act() {
 		}
 		m.publish(p)
 	}
-	if m.turn%10 == 1 {
+	if m.turn%10 == 1 && !m.has("will-never-replaced") {
 		m.publish(wire.Publish{Topic: "status/" + m.id, QoS: wire.QoS1, Retain: true, Payload: []byte("well")})
 		m.publish(wire.Publish{Topic: "log/" + m.id, Payload: make([]byte, 400)})
 	}
@@ -463,6 +502,9 @@ func (m *model) act() {
 
 // publish sends a message, within what the server has announced.
 func (m *model) publish(p wire.Publish) {
+	if m.has("publishes-nothing") {
+		return
+	}
 	ps := m.limits.Properties
 	if highest := wire.QoS(ps.Int(wire.PropMaximumQoS, 2)); p.QoS > highest && !m.has("maximum-qos-ignored") {
 		p.QoS = highest
@@ -545,7 +587,9 @@ func (m *model) receive(p wire.Publish) error {
 			m.echo(p)
 		}
 		m.acked[p.PacketID] = true
-		if !m.has("no-puback") && !(unknown && m.has("unknown-topics-unacknowledged")) {
+		m.taken++
+		silent := m.has("large-messages-unacknowledged") && len(p.Payload) > 50_000 || m.has("tired") && m.taken > 1 || m.has("repeated-publish-unacknowledged") && p.Dup
+		if !m.has("no-puback") && !silent && !(unknown && m.has("unknown-topics-unacknowledged")) {
 			m.answer(wire.Puback{PacketID: p.PacketID}, "pubacks-out-of-order")
 		}
 	case wire.QoS2:
@@ -579,6 +623,7 @@ func (m *model) answer(p wire.Packet, swapped string) {
 
 // echo shows that the device has acted on a message.
 func (m *model) echo(p wire.Publish) {
+	m.cloud.take(m, p)
 	if len(p.Topic) > 8 && p.Topic[:8] == "command/" && len(p.Payload) < 200 {
 		m.publish(m.repeated(p))
 	}
@@ -612,7 +657,8 @@ func (m *model) received(p wire.Pubrec) {
 // release handles a PUBREL.
 func (m *model) release(p wire.Pubrel) {
 	comp := wire.Pubcomp{PacketID: p.PacketID}
-	if !m.receiving[p.PacketID] && m.version == wire.V5 {
+	again := !m.receiving[p.PacketID]
+	if again && m.version == wire.V5 {
 		comp.ReasonCode = wire.PacketIdentifierNotFound
 	}
 	if m.lapsed(p.PacketID) {
@@ -621,7 +667,7 @@ func (m *model) release(p wire.Pubrel) {
 	if !m.has("completed-identifiers-kept") {
 		delete(m.receiving, p.PacketID)
 	}
-	if !m.has("no-pubcomp") {
+	if !m.has("no-pubcomp") && !(m.has("repeated-pubrel-unanswered") && again) {
 		m.send(comp)
 	}
 }
@@ -638,7 +684,7 @@ func (m *model) tick(now time.Time) error {
 		return errHangUp
 	}
 	m.reauthenticate(now)
-	if m.subID != 0 && now.Sub(m.since) > answerTimeout && !m.has("waits-for-suback-for-ever") {
+	if m.subID != 0 && now.Sub(m.since) > answerTimeout && !m.has("waits-for-suback-for-ever") && !m.has("waits-for-suback-for-ever-in-silence") {
 		return errHangUp
 	}
 	period := modelKeepAlive
