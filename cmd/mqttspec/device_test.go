@@ -20,6 +20,7 @@ const shortPlan = `
 plan: short
 text: answers
 patience: 20s
+parameters: {answer: 2s}
 steps:
   - id: ONE
     text: acknowledges a message
@@ -28,7 +29,7 @@ steps:
       - send: {topic: a, qos: 1}
       - expect:
           packet: PUBACK
-          within: 2s
+          within: <answer>
           text: the message is acknowledged
           must: ["v5:MQTT-4.3.2-4"]
 `
@@ -107,14 +108,16 @@ func TestDevice(t *testing.T) {
 			var stdout, stderr output
 			code := make(chan int)
 			go func() {
-				code <- run([]string{"device", "--ci", "--plan", plan, "--listen", "127.0.0.1:0", "--out", dir}, &stdout, &stderr)
+				code <- run([]string{"device", "--ci", "--plan", plan, "--set", "answer=3s", "--listen", "127.0.0.1:0", "--out", dir}, &stdout, &stderr)
 			}()
 			go tinyDevice(t, stdout.address(t), c.good)
 			if got := <-code; got != c.code {
 				t.Errorf("exit code %d, want %d\n%s%s", got, c.code, &stdout, &stderr)
 			}
-			if !strings.Contains(stdout.String(), c.says) {
-				t.Errorf("it does not say %q:\n%s", c.says, &stdout)
+			for _, says := range []string{c.says, "1 step, at most 1m for each device", "  answer=3s\n"} {
+				if !strings.Contains(stdout.String(), says) {
+					t.Errorf("it does not say %q:\n%s", says, &stdout)
+				}
 			}
 			content, err := os.ReadFile(filepath.Join(dir, "result.json"))
 			if err != nil {
@@ -149,6 +152,9 @@ func TestDeviceUsage(t *testing.T) {
 	}{
 		{[]string{"--plan", "basik"}, exitUsage, "near it: basic"},
 		{[]string{"--plan", wrong}, exitUsage, "stepz"},
+		{[]string{"--plan", "soak", "--set", "seeds=2"}, exitUsage, "near it: seed"},
+		{[]string{"--plan", "soak", "--set", "seed=1}"}, exitUsage, "the parameter seed cannot be"},
+		{[]string{"--plan", "soak", "--set", "seed=often"}, exitUsage, "seed"},
 		{[]string{"--expect-clients", "0"}, exitUsage, "--expect-clients"},
 		{[]string{"--name", "x"}, exitUsage, "--tls"},
 		{[]string{"--listen", "nonsense"}, exitUsage, "--listen"},

@@ -122,6 +122,9 @@ func (s Step) Claims(v wire.Version) (ids []req.ID) {
 			case in.Check != nil:
 				add(in.Check.Must...)
 				add(in.Check.Should...)
+			case in.Online != nil:
+				add(in.Online.Must...)
+				add(in.Online.Should...)
 			case in.Outages != nil:
 				add(in.Outages.Must...)
 				add(in.Outages.Should...)

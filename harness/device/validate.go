@@ -95,6 +95,9 @@ func (v *validator) instruction(path string, in Instruction) {
 	}
 	path += "." + in.members()[0]
 	switch {
+	case in.Online != nil:
+		v.statements(path+".must", in.Online.Must)
+		v.statements(path+".should", in.Online.Should)
 	case in.Await != nil:
 		if in.Await.Of == "" {
 			v.match(path, in.Await.Match)

@@ -71,6 +71,7 @@ var breakings = []breaking{
 	{"DV-24g", "waits-for-handshake-for-ever", overTLSOnly},
 	{"DV-24h", "plain-after-failed-handshake", overTLSOnly},
 	{"DV-24i", "tls-1.3-only", overTLSOnly},
+	{"DV-24j", "no-puback", overTLSOnly},
 
 	// soak
 	{"MQTT_Long_Duration_PUBACK_QOS_1 MQTT_Long_Duration_RECEIVE_LARGE_PAYLOAD SK-03 DV-20", "no-puback", both},
