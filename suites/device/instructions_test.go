@@ -1,0 +1,187 @@
+package device_test
+
+import (
+	"bytes"
+	"net"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	engine "github.com/mqttspec/mqttspec/harness/device"
+	"github.com/mqttspec/mqttspec/harness/memnet"
+	"github.com/mqttspec/mqttspec/harness/wire"
+	"github.com/mqttspec/mqttspec/reports"
+	"github.com/mqttspec/mqttspec/suites/device"
+)
+
+// bare is a device that a test plays by hand.
+type bare struct {
+	t  *testing.T
+	b  *engine.Bench
+	nc net.Conn
+}
+
+// connect opens a connection and returns what the server answers to CONNECT.
+func (d *bare) connect(will *wire.Will) wire.Packet {
+	ours, theirs := memnet.Pipe(0)
+	go d.b.ServeConn(theirs)
+	d.nc = ours
+	d.send(wire.Connect{ClientID: "bare", CleanStart: true, Will: will, Properties: wire.Properties{wire.MaximumPacketSize(300)}})
+	return d.next()
+}
+
+func (d *bare) send(p wire.Packet) { d.nc.Write(wire.Bytes(p, wire.V5)) }
+
+// frame returns the bytes of the next packet, nil when the connection ends.
+func (d *bare) frame() []byte {
+	f, err := wire.ReadFrame(d.nc, 0)
+	if err != nil {
+		d.nc.Close()
+		return nil
+	}
+	return f
+}
+
+func (d *bare) next() wire.Packet {
+	p, _ := wire.Decoder{Version: wire.V5, Sender: wire.FromServer}.Decode(d.frame())
+	return p
+}
+
+// played runs a script against what act does, and returns the row.
+func played(t *testing.T, script string, act func(*bare)) (row reports.Row) {
+	t.Helper()
+	plan, err := device.Parse([]byte("plan: p\npatience: 1m\nsteps:\n  - id: A\n    text: t\n    script:\n" + script))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b, err := engine.New(engine.Config{Plan: plan, Checks: device.Checks(), OnRow: func(r reports.Row) { row = r }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &bare{t: t, b: b}
+		act(d)
+		<-b.Done()
+		if d.nc != nil {
+			d.nc.Close()
+		}
+		b.Close()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+	})
+	return row
+}
+
+const ending = "      - expect: {event: online, absent: true, within: 1s, text: t, record: t}\n"
+
+// TestInstructions plays a device by hand and looks at what the instructions do to it.
+func TestInstructions(t *testing.T) {
+	t.Run("swap", func(t *testing.T) {
+		var ids []uint16
+		played(t, "      - online: {}\n      - swap: {packet: PUBACK}\n      - await: {packet: PUBLISH, where: {id: 2}}\n"+ending, func(d *bare) {
+			d.connect(nil)
+			time.Sleep(time.Second)
+			for id := uint16(1); id <= 2; id++ {
+				d.send(wire.Publish{Topic: "a", QoS: wire.QoS1, PacketID: id})
+			}
+			for range 2 {
+				a, _ := d.next().(wire.Puback)
+				ids = append(ids, a.PacketID)
+			}
+		})
+		if !slices.Equal(ids, []uint16{2, 1}) {
+			t.Errorf("PUBACK came for %v", ids)
+		}
+	})
+	t.Run("cut at any packet", func(t *testing.T) {
+		var cutAt []int
+		row := played(t, "      - repeat:\n          times: 3\n          script:\n            - online: {}\n            - close: {}\n            - await: {event: end}\n"+
+			"            - cut: {packet: any, from: device, how: close, times: 1, each: true}\n            - await: {event: end}\n"+ending, func(d *bare) {
+			for range 3 {
+				d.connect(nil)
+				d.frame() // the end, by close
+				time.Sleep(time.Second)
+				sent := 1
+				for answer := d.connect(nil); answer != nil; answer = d.next() {
+					d.send(wire.Pingreq{})
+					sent++
+				}
+				cutAt = append(cutAt, sent)
+				d.nc.Close()
+				time.Sleep(time.Second)
+			}
+		})
+		if !slices.Equal(cutAt, []int{1, 2, 3}) || row.OwnDefect {
+			t.Errorf("connections ended at packets %v: %s %s", cutAt, row.Verdict, row.Reason)
+		}
+	})
+	t.Run("DISCONNECT in its long form", func(t *testing.T) {
+		var frame []byte
+		played(t, "      - online: {}\n      - disconnect: {code: 0x98, long: true}\n"+ending, func(d *bare) {
+			d.connect(nil)
+			frame = d.frame()
+		})
+		if !bytes.Equal(frame, []byte{0xE0, 2, 0x98, 0}) {
+			t.Errorf("% x", frame)
+		}
+	})
+	t.Run("too large a packet", func(t *testing.T) {
+		var frame []byte
+		played(t, "      - online: {}\n      - send: {topic: a, qos: 1, above: true}\n"+ending, func(d *bare) {
+			d.connect(nil)
+			frame = d.frame()
+		})
+		if len(frame) != 301 {
+			t.Errorf("%d bytes, the Maximum Packet Size is 300", len(frame))
+		}
+	})
+	t.Run("the same packet again", func(t *testing.T) {
+		var all []wire.Publish
+		played(t, "      - online: {}\n      - send: {topic: a, qos: 1, id: 60001}\n      - send: {topic: a, qos: 1, id: 60001, dup: true}\n"+ending, func(d *bare) {
+			d.connect(nil)
+			for range 2 {
+				p, _ := d.next().(wire.Publish)
+				all = append(all, p)
+			}
+		})
+		if all[0].PacketID != 60001 || all[1].PacketID != 60001 || all[0].Dup || !all[1].Dup {
+			t.Errorf("%+v", all)
+		}
+	})
+	t.Run("a Will is seen", func(t *testing.T) {
+		row := played(t, "      - await: {packet: CONNECT, as: connect}\n      - online: {}\n      - watch: {will: true}\n      - await: {event: offline}\n      - rewind: {}\n"+
+			"      - expect: {event: seen, where: {topic: $connect.will-topic, payload: $connect.will-payload, qos: $connect.will-qos, retain: $connect.will-retain}, text: t, demand: us}\n",
+			func(d *bare) {
+				d.connect(&wire.Will{Topic: "w", QoS: wire.QoS2, Retain: true, Payload: []byte("gone")})
+				time.Sleep(time.Second)
+				d.nc.Close()
+			})
+		if row.Verdict != reports.Pass {
+			t.Errorf("%s: %s", row.Verdict, row.Reason)
+		}
+	})
+	t.Run("retained messages go with their step", func(t *testing.T) {
+		var seen []wire.Publish
+		played(t, "      - online: {}\n      - publish: {topic: r, retain: true}\n      - wait: 5s\n"+ending+
+			"  - id: B\n    text: t\n    script:\n      - wait: 5s\n"+ending, func(d *bare) {
+			d.connect(nil)
+			subscribe := func() {
+				d.send(wire.Subscribe{PacketID: 1, Subscriptions: []wire.Subscription{{Filter: "r"}}})
+				d.next()
+				d.nc.SetReadDeadline(time.Now().Add(time.Second))
+				if p, ok := d.next().(wire.Publish); ok {
+					seen = append(seen, p)
+				}
+			}
+			time.Sleep(time.Second)
+			subscribe()
+			time.Sleep(6 * time.Second)
+			d.connect(nil)
+			subscribe()
+		})
+		if len(seen) != 1 || !seen[0].Retain {
+			t.Errorf("retained messages that were seen: %+v", seen)
+		}
+	})
+}
