@@ -6,12 +6,12 @@ import (
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
-// leave does what a hook asks for while the model is connected. It returns what ends the connection.
+// leave does what a hook asks for on a connection on which CONNECT has been sent. It returns what ends the connection.
 func (m *model) leave(order string) string {
-	if order == "power-off" && m.online && m.has("says-goodbye-without-power") {
+	if order == "power-off" && m.has("says-goodbye-without-power") {
 		m.send(wire.Disconnect{}) // from what its capacitors hold
 	}
-	if order != "stop" || !m.online {
+	if order != "stop" {
 		return order
 	}
 	switch {
