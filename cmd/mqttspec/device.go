@@ -51,7 +51,7 @@ Devices are told apart by their Client Identifiers. While a device is tested, ke
 misbehave at once.`,
 		Example: `  mqttspec device
   mqttspec device --tls --plan advisor
-  mqttspec device --plan soak --set seed=7,longest=2m
+  mqttspec device --plan long-duration --set seed=7,longest=2m
   mqttspec device --plan my-plan.yaml --hook './press-the-button.sh'
   mqttspec device --plan soak --duration 20m --seed 7
   mqttspec device --ci --expect-clients 3 --arrival 30s --out report`,

@@ -152,9 +152,9 @@ func TestDeviceUsage(t *testing.T) {
 	}{
 		{[]string{"--plan", "basik"}, exitUsage, "near it: basic"},
 		{[]string{"--plan", wrong}, exitUsage, "stepz"},
-		{[]string{"--plan", "soak", "--set", "seeds=2"}, exitUsage, "near it: seed"},
-		{[]string{"--plan", "soak", "--set", "seed=1}"}, exitUsage, "the parameter seed cannot be"},
-		{[]string{"--plan", "soak", "--set", "seed=often"}, exitUsage, "seed"},
+		{[]string{"--plan", "long-duration", "--set", "seeds=2"}, exitUsage, "near it: seed"},
+		{[]string{"--plan", "long-duration", "--set", "seed=1}"}, exitUsage, "the parameter seed cannot be"},
+		{[]string{"--plan", "long-duration", "--set", "seed=often"}, exitUsage, "seed"},
 		{[]string{"--expect-clients", "0"}, exitUsage, "--expect-clients"},
 		{[]string{"--name", "x"}, exitUsage, "--tls"},
 		{[]string{"--listen", "nonsense"}, exitUsage, "--listen"},

@@ -146,7 +146,7 @@ type breaking struct {
 // TestStepsCanFail holds every step of the plans in which devices are treated badly against the defects: each finds at
 // least one of them, in every version in which it makes sense, or has a reason not to.
 func TestStepsCanFail(t *testing.T) {
-	for _, name := range []string{"advisor", "hostile", "power", "shadow", "soak"} {
+	for _, name := range []string{"advisor", "hostile", "power", "shadow", "soak", "long-duration"} {
 		plan, err := device.Plan(name)
 		if err != nil {
 			t.Fatal(err)
