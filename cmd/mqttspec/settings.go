@@ -23,7 +23,11 @@ const settingsFile = "mqttspec.yaml"
 const environmentPrefix = "MQTTSPEC_"
 
 // foreignVariables begin like those for flags and mean something else.
-var foreignVariables = map[string]bool{"MQTTSPEC_REQUIRE_DOCKER": true, "MQTTSPEC_LOCAL_IMAGES": true, "MQTTSPEC_RUN": true}
+var foreignVariables = map[string]bool{
+	"MQTTSPEC_LOCAL_IMAGES": true, "MQTTSPEC_RUN": true,
+	// of our own tests
+	"MQTTSPEC_REQUIRE_DOCKER": true, "MQTTSPEC_REQUIRE_CLIENTS": true, "MQTTSPEC_MISSING_IMAGES": true, "MQTTSPEC_AS_PROGRAM": true,
+}
 
 // variableOf returns the environment variable of a flag: MQTTSPEC_MAX_UNDECIDED for --max-undecided.
 func variableOf(flag string) string {
