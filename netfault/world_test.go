@@ -27,6 +27,7 @@ type world struct {
 	log            *trace.Log
 	client, server net.Conn
 	rules          []*Rule
+	sent           time.Time // when somebody began to send last
 }
 
 // inMemory runs a test in a bubble, where the link is dialled.
@@ -125,6 +126,9 @@ var packets = map[string]wire.Packet{
 	"pingresp":     wire.Pingresp{},
 	"half":         wire.Raw(wire.Bytes(wire.Publish{Topic: "a/b", Payload: []byte("cut")}, wire.V5)[:5]),
 	"rest":         wire.Raw(wire.Bytes(wire.Publish{Topic: "a/b", Payload: []byte("cut")}, wire.V5)[5:]),
+	"connect-1":    wire.Raw(wire.Bytes(wire.Connect{ClientID: "c", CleanStart: true, KeepAlive: 60}, wire.V5)[:1]),
+	"connect-2":    wire.Raw(wire.Bytes(wire.Connect{ClientID: "c", CleanStart: true, KeepAlive: 60}, wire.V5)[1:2]),
+	"connect-3":    wire.Raw(wire.Bytes(wire.Connect{ClientID: "c", CleanStart: true, KeepAlive: 60}, wire.V5)[2:7]),
 	"connect-rest": wire.Raw(wire.Bytes(wire.Connect{ClientID: "c", CleanStart: true, KeepAlive: 60}, wire.V5)[7:]),
 	"garbage":      wire.Raw{0x30, 0xff, 0xff, 0xff, 0xff, 0x01},
 	"huge":         wire.Raw{0x30, 0xff, 0xff, 0xff, 0x7f},
@@ -194,6 +198,12 @@ func (w *world) do(words []string) error {
 		case <-time.After(patience):
 			return errors.New("it has not fired")
 		}
+	case "at": // least DURATION have passed since somebody sent
+		d, err := time.ParseDuration(words[2])
+		if passed := time.Since(w.sent); err == nil && passed < d {
+			return fmt.Errorf("only %s have passed", passed)
+		}
+		return err
 	case "after":
 		d, err := time.ParseDuration(words[1])
 		time.Sleep(d)
@@ -205,6 +215,7 @@ func (w *world) do(words []string) error {
 	}
 	switch words[1] {
 	case "sends":
+		w.sent = time.Now()
 		_, err := end.Write(packetBytes(w.t, words[2:]))
 		return err
 	case "tries": // to send, and does not mind an error
