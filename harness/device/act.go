@@ -37,7 +37,7 @@ func (c *Client) settle() {
 	if retained := c.retained; len(retained) > 0 {
 		c.retained = nil
 		c.mu.Unlock()
-		c.bench.clear(retained) // what cannot be removed from a broker that is closing does not matter any more
+		_ = c.bench.clear(retained) // what cannot be removed from a broker that is closing does not matter any more
 		c.mu.Lock()
 	}
 	if c.shown != "" {
@@ -178,7 +178,7 @@ func (c *Client) disconnect(d Disconnect) error {
 		if d.Reference != "" {
 			p.Properties = wire.Properties{wire.ServerReference(d.Reference)}
 		}
-		n.send(p, nil)
+		n.send(p)
 	}
 	n.end("close")
 	return nil

@@ -57,13 +57,13 @@ func (n *conn) challenge() []byte {
 		if ch.Data != "" {
 			ps = ps.With(wire.AuthenticationData(ch.Data))
 		}
-		n.send(wire.Auth{ReasonCode: wire.ContinueAuthentication, Properties: ps}, nil)
+		n.send(wire.Auth{ReasonCode: wire.ContinueAuthentication, Properties: ps})
 		return nil
 	}
 	if connect := n.connect; connect != nil {
 		n.connect = nil
 		return connect
 	}
-	n.send(wire.Auth{Properties: wire.Properties{wire.AuthenticationMethod(n.method)}}, nil)
+	n.send(wire.Auth{Properties: wire.Properties{wire.AuthenticationMethod(n.method)}})
 	return nil
 }

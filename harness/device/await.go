@@ -111,7 +111,7 @@ func (x *examination) online(o Online) *outcome {
 				x.missed(subscribing, within)
 				return &outcome{reports.Skip, fmt.Sprintf("the device has subscribed to nothing within %s", within), false}
 			}
-			return x.missing(o.Verdict.in(x.v), "the device is connected", fmt.Sprintf("it was not within %s%s", within, x.gone(wanted, within)))
+			return x.missing(o.in(x.v), "the device is connected", fmt.Sprintf("it was not within %s%s", within, x.gone(wanted, within)))
 		}
 	}
 }
@@ -151,7 +151,7 @@ func (x *examination) await(a Await) *outcome {
 	wanted := x.patience(a.Within)
 	within := x.short(wanted)
 	begun := x.happened()
-	defer x.waits(a.Match.String(), within)()
+	defer x.waits(a.String(), within)()
 	found := x.next(within, func(e Event) bool {
 		if !x.is(a.Match, e) {
 			return false

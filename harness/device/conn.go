@@ -64,7 +64,7 @@ type conn struct {
 func (n *conn) serve() {
 	defer n.nc.Close()
 	r := bufio.NewReader(n.nc)
-	frame, err, about := n.first(r)
+	frame, about, err := n.first(r)
 	if about != nil && !n.bench.knows(host(n.nc.RemoteAddr()), about.Trouble) {
 		n.strange(*about)
 		return
@@ -208,7 +208,7 @@ func (n *conn) received(frame []byte) {
 		n.silent = true
 	case connack.refuse != nil:
 		n.silent = true
-		n.send(wire.Connack{ReasonCode: connack.refuse.Code}, nil)
+		n.send(wire.Connack{ReasonCode: connack.refuse.Code})
 		n.end("close")
 	case n.silent:
 	default:

@@ -141,7 +141,7 @@ func (x *examination) instruction(in Instruction) *outcome {
 	case in.Wait != nil:
 		x.c.reached()
 		defer x.waits("", *in.Wait)()
-		pause(x.ctx, *in.Wait)
+		_ = pause(x.ctx, *in.Wait) // whoever runs the script sees that its time is over
 		return nil
 	case in.Repeat != nil:
 		return x.repeat(*in.Repeat)

@@ -36,7 +36,7 @@ func (x *examination) expect(e Expect) *outcome {
 	if e.Absent {
 		defer x.waits("", within)()
 	} else {
-		defer x.waits(e.Match.String(), within)()
+		defer x.waits(e.String(), within)()
 	}
 	var came []Event
 	met, ended := e.Absent, false

@@ -100,9 +100,9 @@ func (x *examination) outages(o Outages) *outcome {
 			seen = fmt.Sprintf("it was not back within %s after outage %d (%s, for %s; seed %d)", within, i+1, kind.name, next.down, o.Seed)
 		}
 		if !came {
-			return x.missing(o.Verdict.in(x.v), text, seen)
+			return x.missing(o.in(x.v), text, seen)
 		}
-		x.judge(o.Verdict.in(x.v), text, true, seen)
+		x.judge(o.in(x.v), text, true, seen)
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (x *examination) outages(o Outages) *outcome {
 // fail carries out one outage; at its end the device may come back.
 func (x *examination) fail(next outage) error {
 	c := x.c
-	act := func(in Instruction) { c.act(x.ctx, in) } // a device that is gone already needs nothing done
+	act := func(in Instruction) { _ = c.act(x.ctx, in) } // a device that is gone already needs nothing done
 	done := func() error { return nil }
 	var armed *rule
 	switch next.kind {

@@ -18,10 +18,10 @@ type output struct {
 }
 
 // send writes a packet to the device.
-func (n *conn) send(p wire.Packet, then func()) {
+func (n *conn) send(p wire.Packet) {
 	n.client.mu.Lock()
 	defer n.client.mu.Unlock()
-	n.enqueue(output{bytes: wire.Bytes(p, wire.Version(n.version.Load())), then: then})
+	n.enqueue(output{bytes: wire.Bytes(p, wire.Version(n.version.Load()))})
 }
 
 // end ends the connection after what is to be written, in order ("close") or with a reset.
@@ -110,7 +110,7 @@ func (n *conn) record(b []byte) {
 // put writes bytes, in pieces if the plan says so.
 func (n *conn) put(b []byte, s Slice) {
 	if s.Size == 0 {
-		n.nc.Write(b) // that the device is gone is seen where we read from it
+		_, _ = n.nc.Write(b) // that the device is gone is seen where we read from it
 		return
 	}
 	for len(b) > 0 {

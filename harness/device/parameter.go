@@ -17,16 +17,23 @@ var (
 	setting = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 )
 
-// substituted puts the parameters of a plan in their places. Lines stay where they are.
-func substituted(source []byte, set map[string]string) ([]byte, error) {
+// parametersOf reads the parameters of a plan, with what they are otherwise, from its source.
+func parametersOf(source []byte) (parameters map[string]string, readable bool) {
 	var head struct {
 		Parameters map[string]string `yaml:"parameters"`
 	}
-	if err := yaml.Unmarshal(source, &head); err != nil {
+	readable = yaml.Unmarshal(source, &head) == nil
+	return head.Parameters, readable
+}
+
+// substituted puts the parameters of a plan in their places. Lines stay where they are.
+func substituted(source []byte, set map[string]string) ([]byte, error) {
+	parameters, readable := parametersOf(source)
+	if !readable {
 		return source, nil // the strict reading that follows tells what is wrong, and where
 	}
 	values := map[string]string{}
-	for name, value := range head.Parameters {
+	for name, value := range parameters {
 		if given, ok := set[name]; ok {
 			value = given
 		}

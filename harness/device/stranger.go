@@ -102,33 +102,33 @@ func (b *Bench) Notices() []Notice {
 }
 
 // first reads the first packet of a connection. The notice, if there is one, says why what came is no MQTT.
-func (n *conn) first(r *bufio.Reader) (frame []byte, err error, about *Notice) {
+func (n *conn) first(r *bufio.Reader) (frame []byte, about *Notice, err error) {
 	n.nc.SetReadDeadline(time.Now().Add(firstPacketTimeout))
 	defer n.nc.SetReadDeadline(time.Time{})
 	if _, err := r.Peek(1); err == nil {
 		begun, _ := r.Peek(r.Buffered())
 		if trouble, text := foreign(begun); trouble != "" {
-			return nil, nil, &Notice{Trouble: trouble, Text: text}
+			return nil, &Notice{Trouble: trouble, Text: text}, nil
 		}
 	}
 	frame, err = wire.ReadFrame(r, maxFrame)
 	var bad *wire.Violation
 	switch {
 	case err == nil && (frame[0]>>4 == 0):
-		return frame, err, &Notice{Trouble: TroubleGarbage, Text: fmt.Sprintf("sends what is no packet of MQTT: % x …", frame[:min(len(frame), 8)])}
+		return frame, &Notice{Trouble: TroubleGarbage, Text: fmt.Sprintf("sends what is no packet of MQTT: % x …", frame[:min(len(frame), 8)])}, err
 	case err == nil:
 		return frame, nil, nil
 	case errors.As(err, &bad) && bad.Fault == wire.FaultTooLarge:
 		h, _, _ := wire.ParseHeader(frame)
-		return frame, err, &Notice{Trouble: TroubleLarge, Text: fmt.Sprintf("announces a %s of %d bytes; at most %d are taken", h.Type(), h.Length, maxFrame)}
+		return frame, &Notice{Trouble: TroubleLarge, Text: fmt.Sprintf("announces a %s of %d bytes; at most %d are taken", h.Type(), h.Length, maxFrame)}, err
 	case errors.As(err, &bad):
-		return frame, err, &Notice{Trouble: TroubleGarbage, Text: fmt.Sprintf("sends what is no packet of MQTT: % x …", frame[:min(len(frame), 8)])}
+		return frame, &Notice{Trouble: TroubleGarbage, Text: fmt.Sprintf("sends what is no packet of MQTT: % x …", frame[:min(len(frame), 8)])}, err
 	case len(frame) > 0:
-		return frame, err, &Notice{Trouble: TroublePartial, Text: fmt.Sprintf("sends %d bytes of a %s that is longer, and then %s", len(frame), wire.TypeOf(frame[0]), afterwards(err))}
+		return frame, &Notice{Trouble: TroublePartial, Text: fmt.Sprintf("sends %d bytes of a %s that is longer, and then %s", len(frame), wire.TypeOf(frame[0]), afterwards(err))}, err
 	case isTimeout(err):
-		return frame, err, &Notice{Trouble: TroubleSilent, Text: "connects and " + afterwards(err)}
+		return frame, &Notice{Trouble: TroubleSilent, Text: "connects and " + afterwards(err)}, err
 	}
-	return frame, err, nil
+	return frame, nil, err
 }
 
 // afterwards says what came in the place of more bytes.

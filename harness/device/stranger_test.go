@@ -55,7 +55,7 @@ func TestSilence(t *testing.T) {
 			start := time.Now()
 			go b.ServeConn(theirs)
 			ours.Write([]byte(content))
-			ours.Read(make([]byte, 1)) // until it is closed
+			_, _ = ours.Read(make([]byte, 1)) // until it is closed
 			if took := time.Since(start); took != firstPacketTimeout {
 				t.Errorf("it took %v", took)
 			}

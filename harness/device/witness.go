@@ -93,12 +93,12 @@ func (c *Client) see(nc net.Conn, r *bufio.Reader) {
 			c.mu.Unlock()
 			switch p.QoS {
 			case wire.QoS1:
-				nc.Write(wire.Bytes(wire.Puback{PacketID: p.PacketID}, wire.V5)) // the end is seen where we read
+				_, _ = nc.Write(wire.Bytes(wire.Puback{PacketID: p.PacketID}, wire.V5)) // the end is seen where we read
 			case wire.QoS2:
-				nc.Write(wire.Bytes(wire.Pubrec{PacketID: p.PacketID}, wire.V5))
+				_, _ = nc.Write(wire.Bytes(wire.Pubrec{PacketID: p.PacketID}, wire.V5))
 			}
 		case wire.Pubrel:
-			nc.Write(wire.Bytes(wire.Pubcomp{PacketID: p.PacketID}, wire.V5))
+			_, _ = nc.Write(wire.Bytes(wire.Pubcomp{PacketID: p.PacketID}, wire.V5))
 		}
 	}
 }
