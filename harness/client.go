@@ -30,14 +30,15 @@ type Client struct {
 	linked  bool // the link writes the trace
 	version wire.Version
 
-	mu     sync.Mutex
-	inbox  []arrival
-	kept   int           // bytes that have arrived
-	change chan struct{} // closed and replaced when something arrives
-	ended  error         // why the connection ended
-	endAt  time.Time
-	nextID uint16
-	local  bool // we ended it
+	mu      sync.Mutex
+	inbox   []arrival
+	kept    int           // bytes that have arrived
+	counted int64         // of these in allKept
+	change  chan struct{} // closed and replaced when something arrives
+	ended   error         // why the connection ended
+	endAt   time.Time
+	nextID  uint16
+	local   bool // we ended it
 
 	unproven bool // that it was found open shows nothing, as the target stood still; e.mu guards it
 
@@ -86,6 +87,7 @@ func Open(ctx context.Context, name string, via ...*netfault.Link) *Client {
 	e.atEnd(func() {
 		c.end(trace.Local, c.conn.Close)
 		<-c.done
+		c.releases()
 	})
 	return c
 }
@@ -210,8 +212,7 @@ func (c *Client) read() {
 		}
 		c.mu.Lock()
 		c.inbox = append(c.inbox, arrival{p, time.Now()})
-		c.kept += len(b)
-		flooded := c.kept > maxKept || len(c.inbox) > maxInbox
+		flooded := c.keeps(len(b))
 		c.wake()
 		c.mu.Unlock()
 		if flooded {
@@ -221,15 +222,6 @@ func (c *Client) read() {
 		}
 	}
 }
-
-// What a client keeps of what arrives. A target that sends without end must not take our memory.
-const (
-	maxKept  = 16 << 20 // bytes in all
-	maxInbox = 50_000   // packets that wait
-)
-
-// errFlooded is why a client stopped to read.
-var errFlooded = errors.New("the target floods the client")
 
 // wake tells the waiters that something changed. The lock is held.
 func (c *Client) wake() {

@@ -143,31 +143,39 @@ func (e *environment) row(result stop, c Config) reports.Row {
 			row.TargetLog = l.Logs()
 		}
 	}
-	row.Trace = Readable(shortened(events, row.Findings), e.start)
+	most := maxShown
+	if e.log.Truncated() {
+		most = maxFlood
+	}
+	row.Trace = Readable(shortened(events, row.Findings, most), e.start)
 	return row
 }
 
-// maxShown bounds the events of a row: a target that floods its clients must fill neither the disk nor the report.
-const maxShown = 4000
+// What bounds the events of a row: a target that floods its clients must fill neither the disk nor the report.
+const (
+	maxShown = 4000
+	maxFlood = 200 // of a trace that was too large to be kept: every spec may have one
+)
 
-// shortened leaves out what is in the middle of a long trace, except what findings point to, and says so there.
-func shortened(events []trace.Event, findings []reports.Finding) []trace.Event {
-	if len(events) <= maxShown {
+// shortened leaves out what is in the middle of a trace of more than most events, except what findings point to, and says
+// so there.
+func shortened(events []trace.Event, findings []reports.Finding, most int) []trace.Event {
+	if len(events) <= most {
 		return events
 	}
 	guilty := map[int]bool{}
 	for _, f := range findings {
-		if guilty[f.EventSeq] = true; len(guilty) >= maxShown {
+		if guilty[f.EventSeq] = true; len(guilty) >= most {
 			break
 		}
 	}
 	var shown []trace.Event
-	left := len(events) - maxShown
+	left := len(events) - most
 	for n, e := range events {
 		switch {
-		case n == maxShown/2:
+		case n == most/2:
 			shown = append(shown, trace.Event{Seq: e.Seq, At: e.At, Kind: trace.Note, Text: fmt.Sprintf("here about %d events are left out", left)})
-		case n < maxShown/2, n >= maxShown/2+left, guilty[e.Seq]:
+		case n < most/2, n >= most/2+left, guilty[e.Seq]:
 			shown = append(shown, e)
 		}
 	}

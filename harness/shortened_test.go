@@ -14,10 +14,10 @@ func TestShortenedKeepsEndsAndWhatFindingsPointTo(t *testing.T) {
 		}
 		return events
 	}
-	if got := shortened(log(maxShown), nil); len(got) != maxShown {
+	if got := shortened(log(maxShown), nil, maxShown); len(got) != maxShown {
 		t.Errorf("of %d events %d are shown", maxShown, len(got))
 	}
-	got := shortened(log(5*maxShown), []reports.Finding{{EventSeq: 3 * maxShown}, {EventSeq: 3 * maxShown}, {EventSeq: 7}})
+	got := shortened(log(5*maxShown), []reports.Finding{{EventSeq: 3 * maxShown}, {EventSeq: 3 * maxShown}, {EventSeq: 7}}, maxShown)
 	if want := maxShown + 2; len(got) != want {
 		t.Fatalf("%d events are shown, want %d: the ends, a note and the guilty one", len(got), want)
 	}
