@@ -17,6 +17,7 @@ type deviceOptions struct {
 	tls, ws  bool
 	names    []string
 	plan     string
+	only     []string
 	set      map[string]string
 	expect   int
 	ci       bool
@@ -52,6 +53,7 @@ misbehave at once.`,
 		Example: `  mqttspec device
   mqttspec device --tls --plan advisor
   mqttspec device --plan long-duration --set seed=7,longest=2m
+  mqttspec device --plan mqtt5 --only DV-09 --only 'DV-10*'
   mqttspec device --plan my-plan.yaml --hook './press-the-button.sh'
   mqttspec device --plan soak --duration 20m --seed 7
   mqttspec device --ci --expect-clients 3 --arrival 30s --out report`,
@@ -76,6 +78,7 @@ misbehave at once.`,
 	f.BoolVar(&o.clientCert, "client-cert", false, "with --tls, turn away devices that show no client certificate")
 	f.StringArrayVar(&o.names, "name", nil, "name or IP address under which devices reach us, for the certificate (repeatable)")
 	f.StringVarP(&o.plan, "plan", "p", "basic", "what to do: a plan that comes with mqttspec, or a YAML file; \"mqttspec list plans\"")
+	f.StringArrayVar(&o.only, "only", nil, "run only these steps of the plan: an id or a pattern such as 'DV-1*' (repeatable)")
 	f.StringToStringVar(&o.set, "set", nil, "parameters of the plan, such as long-outage=2h (\"mqttspec list plans\" names them)")
 	f.IntVarP(&o.expect, "expect-clients", "n", 1, "end when this many devices have been through the plan")
 	f.BoolVar(&o.ci, "ci", false, "nobody watches: no keys, and devices must come within --arrival")

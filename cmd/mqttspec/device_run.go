@@ -97,6 +97,9 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
+	if plan, err = onlySteps(plan, o.only); err != nil {
+		return err
+	}
 	lasting := plan.Lasting()
 	if o.duration > 0 && lasting == 0 {
 		return usagef("--duration: plan %s repeats nothing for a time; soak does", plan.Name)

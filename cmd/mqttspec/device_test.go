@@ -155,6 +155,9 @@ func TestDeviceUsage(t *testing.T) {
 		{[]string{"--plan", "long-duration", "--set", "seeds=2"}, exitUsage, "near it: seed"},
 		{[]string{"--plan", "long-duration", "--set", "seed=1}"}, exitUsage, "the parameter seed cannot be"},
 		{[]string{"--plan", "long-duration", "--set", "seed=often"}, exitUsage, "seed"},
+		{[]string{"--only", "DV-3O"}, exitUsage, "plan basic has no such step; near it: DV-30"},
+		{[]string{"--only", "DV-[", "--plan", "soak"}, exitUsage, "the pattern is malformed"},
+		{[]string{"--plan", "mqtt5", "--only", "DV-09", "--duration", "1m"}, exitUsage, "repeats nothing for a time"},
 		{[]string{"--expect-clients", "0"}, exitUsage, "--expect-clients"},
 		{[]string{"--name", "x"}, exitUsage, "--tls"},
 		{[]string{"--listen", "nonsense"}, exitUsage, "--listen"},
@@ -165,6 +168,51 @@ func TestDeviceUsage(t *testing.T) {
 		code := run(append([]string{"device", "--out", t.TempDir()}, c.args...), &stdout, &stderr)
 		if code != c.code || !strings.Contains(stdout.String()+stderr.String(), c.says) {
 			t.Errorf("%v: exit code %d\n%s%s", c.args, code, &stdout, &stderr)
+		}
+	}
+}
+
+// TestDeviceOnly runs a selection of a plan: what was not chosen neither runs nor stands in the report.
+func TestDeviceOnly(t *testing.T) {
+	second := strings.Replace(shortPlan[strings.Index(shortPlan, "  - id"):], "ONE", "TWO", 1)
+	third := strings.Replace(second, "TWO", "TREE", 1)
+	plan := filepath.Join(t.TempDir(), "three.yaml")
+	if err := os.WriteFile(plan, []byte(shortPlan+second+third), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		only []string
+		want string
+	}{
+		{nil, "ONE TWO TREE"},
+		{[]string{"--only", "two"}, "TWO"},
+		{[]string{"--only", "TREE", "--only", "ONE"}, "ONE TREE"},
+		{[]string{"--only", "T*"}, "TWO TREE"},
+	} {
+		dir := t.TempDir()
+		var stdout, stderr output
+		code := make(chan int)
+		go func() {
+			code <- run(append([]string{"device", "--ci", "--plan", plan, "--listen", "127.0.0.1:0", "--out", dir}, c.only...), &stdout, &stderr)
+		}()
+		go tinyDevice(t, stdout.address(t), true)
+		if got := <-code; got != 0 {
+			t.Errorf("%v: exit code %d\n%s%s", c.only, got, &stdout, &stderr)
+		}
+		content, err := os.ReadFile(filepath.Join(dir, "result.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var result reports.Result
+		if err := json.Unmarshal(content, &result); err != nil {
+			t.Fatal(err)
+		}
+		var ran []string
+		for _, s := range result.Specs {
+			ran = append(ran, s.ID)
+		}
+		if got := strings.Join(ran, " "); got != c.want {
+			t.Errorf("%v ran %s, want %s", c.only, got, c.want)
 		}
 	}
 }
