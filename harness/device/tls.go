@@ -149,14 +149,17 @@ func (b *Bench) secure(nc net.Conn) (net.Conn, []trace.Event, bool) {
 		suites = hello.CipherSuites
 		return nil, nil
 	}
-	secured := tls.Server(nc, config)
+	ear := &hearing{Conn: nc}
+	secured := tls.Server(ear, config)
 	ctx, cancel := context.WithTimeout(b.ctx, handshakeTimeout)
 	defer cancel()
 	err := secured.HandshakeContext(ctx)
 	b.mu.Lock()
 	c := b.from(address)
 	b.mu.Unlock()
+	ear.over = true
 	if err != nil {
+		err = ear.heard(err)
 		nc.Close()
 		var plain tls.RecordHeaderError
 		switch {
