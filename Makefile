@@ -20,8 +20,11 @@ run: build ## runs the suites against the embedded reference broker and writes m
 test: ## runs every test; those with containers are skipped when no Docker engine answers
 	$(GO) test -timeout 15m ./...
 
-bench: ## measures against peers in the same run; prints ratios
-	$(GO) test -run '^$$' -bench . -benchtime 1s ./harness/wire ./netfault ./reference-broker
+BENCH ?= -benchtime 1s
+
+bench: ## measures beside peers in the same run; mochi and mosquitto take part where PATH has them
+	$(GO) test -run '^$$' -bench . $(BENCH) ./harness/wire ./reference-broker
+	cd netfault/bench && $(GO) test -mod=mod -run '^$$' -bench . $(BENCH)
 
 images: ## builds the local broker images (wants Docker and a Debian machine)
 	ci/images/build.sh all
