@@ -3,64 +3,10 @@ package main
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/mqttspec/mqttspec/reports"
 )
-
-// liveLine is a line at the bottom of a terminal that is drawn anew by a timer.
-type liveLine struct {
-	page
-	text func() string
-
-	lock  *sync.Mutex // of what else is written
-	timer *time.Timer
-	drawn bool
-	over  bool
-}
-
-// run begins to draw. The caller of all methods holds the lock.
-func (l *liveLine) run(text func() string) {
-	l.text = text
-	l.timer = time.AfterFunc(redraw, l.tick)
-}
-
-func (l *liveLine) tick() {
-	l.lock.Lock()
-	defer l.lock.Unlock()
-	if l.over {
-		return
-	}
-	l.erase()
-	fmt.Fprint(l.w, l.in("7", fitted(" "+l.text()+" ", width(l.w))))
-	l.drawn = true
-	l.timer.Reset(redraw)
-}
-
-// erase takes the line away, if it is there.
-func (l *liveLine) erase() {
-	if l.drawn {
-		fmt.Fprint(l.w, "\r\x1b[K")
-	}
-	l.drawn = false
-}
-
-func (l *liveLine) stop() {
-	l.over = true
-	if l.timer != nil {
-		l.timer.Stop()
-	}
-	l.erase()
-}
-
-// fitted cuts a text to less than the width of a terminal, so that it stays on one line.
-func fitted(text string, width int) string {
-	if r := []rune(text); len(r) >= width {
-		return string(r[:width-2]) + "…"
-	}
-	return text
-}
 
 // mostDevices is how many devices the live line describes.
 const mostDevices = 3

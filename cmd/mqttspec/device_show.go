@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -51,8 +50,8 @@ func newDeviceShow(format string, quiet bool, stdout, stderr io.Writer, screen *
 		lines: lines{page: page{w: stdout, colour: coloured(stdout)}, stderr: stderr, github: format == "github", noted: map[reports.Verdict]int{}},
 		quiet: quiet, start: time.Now(), counts: map[reports.Verdict]int{},
 	}
-	if format == "tree" && isTerminal(stderr) {
-		s.live = &liveLine{page: page{w: stderr, colour: coloured(stderr)}, lock: screen}
+	if format == "tree" {
+		s.live = newLiveLine(stderr, screen, "7")
 	}
 	return s
 }
@@ -87,7 +86,7 @@ func (s *deviceLines) begin(d deviceStart) {
 		s.printf("for %s and more; --seed %d --duration %s do the same again\n", d.lasting, d.seed, d.lasting)
 	}
 	if s.live != nil {
-		s.live.run(func() string { return liveText(d, s.counts, s.start) })
+		s.live.run(func() string { return " " + liveText(d, s.counts, s.start) + " " })
 		return
 	}
 	s.life = make(chan struct{})
@@ -249,22 +248,9 @@ func (s *deviceLines) printLine(line string) {
 	s.printf("%s\n", line)
 }
 
-func (s *deviceLines) pause() {
-	if s.live != nil {
-		s.live.erase()
-	}
-}
+func (s *deviceLines) pause() { s.live.erase() }
 
 func (s *deviceLines) end(r reports.Result, _ int, written []string) {
-	if s.live != nil {
-		s.live.stop()
-	} else {
-		close(s.life)
-	}
-	s.result(r, written)
-	if s.github {
-		if err := appendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {
-			fmt.Fprintf(s.stderr, "mqttspec: the summary of the job: %v\n", err)
-		}
-	}
+	s.live.stop()
+	s.lines.end(r, 0, written)
 }

@@ -17,7 +17,7 @@ type lines struct {
 	stderr io.Writer
 	github bool
 	board  *board
-	life   chan struct{}
+	life   chan struct{} // nil where there is no sign of life
 	noted  map[reports.Verdict]int
 }
 
@@ -86,8 +86,10 @@ func (l *lines) stopping(cause error) { l.board.cause = cause.Error() }
 
 func (l *lines) pause() {}
 
-func (l *lines) end(r reports.Result, code int, written []string) {
-	close(l.life)
+func (l *lines) end(r reports.Result, _ int, written []string) {
+	if l.life != nil {
+		close(l.life)
+	}
 	l.result(r, written)
 	if l.github {
 		if err := appendSummary(os.Getenv("GITHUB_STEP_SUMMARY"), r); err != nil {

@@ -3,13 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/mqttspec/mqttspec/reports"
 )
@@ -18,21 +15,16 @@ import (
 // with their counts.
 type tree struct {
 	page
-	stderr io.Writer
-	live   bool // whether stderr is a terminal, which gets the live line
+	live *liveLine
 
 	mu    sync.Mutex // the live line is drawn by a timer
 	board *board
-	timer *time.Timer
-	drawn bool
-	ended bool
 }
 
-// redraw is how often the live line changes.
-const redraw = 100 * time.Millisecond
-
 func newTree(p page, stderr io.Writer) *tree {
-	return &tree{page: p, stderr: stderr, live: isTerminal(stderr)}
+	t := &tree{page: p}
+	t.live = newLiveLine(stderr, &t.mu, "2")
+	return t
 }
 
 func (t *tree) begin(p plan) {
@@ -40,15 +32,13 @@ func (t *tree) begin(p plan) {
 	defer t.mu.Unlock()
 	t.board = newBoard(p)
 	t.printf("%s\n", p.headline())
-	if t.live {
-		t.timer = time.AfterFunc(redraw, t.tick)
-	}
+	t.live.run(t.status)
 }
 
 func (t *tree) opened(i reports.TargetInfo) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.erase()
+	t.live.erase()
 	if i.Error == "" {
 		t.printf("%s\n", t.in("1", targetLine(i)))
 	}
@@ -74,7 +64,7 @@ func (t *tree) row(row reports.Row) {
 	if !worth && len(fresh) == 0 {
 		return
 	}
-	t.erase()
+	t.live.erase()
 	if worth {
 		s := storyOf(t.page, row, item.Text, t.board.targets > 1)
 		t.printf("  %s\n", s.head)
@@ -96,17 +86,13 @@ func (t *tree) stopping(cause error) {
 func (t *tree) pause() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.erase()
+	t.live.erase()
 }
 
 func (t *tree) end(r reports.Result, _ int, written []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.ended = true
-	if t.timer != nil {
-		t.timer.Stop()
-	}
-	t.erase()
+	t.live.stop()
 	for _, target := range r.Targets {
 		if failure(target) == "" {
 			t.sections(r, target.Name)
@@ -142,31 +128,6 @@ func (t *tree) sections(r reports.Result, target string) {
 	}
 }
 
-// tick draws the live line anew and sets the timer again.
-func (t *tree) tick() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.ended {
-		return
-	}
-	t.erase()
-	text := []rune(t.status())
-	if w := width(t.stderr); len(text) >= w {
-		text = append(text[:w-2], '…')
-	}
-	fmt.Fprint(t.stderr, t.in("2", string(text)))
-	t.drawn = true
-	t.timer.Reset(redraw)
-}
-
-// erase takes the live line away, if it is there.
-func (t *tree) erase() {
-	if t.drawn {
-		fmt.Fprint(t.stderr, "\r\x1b[K")
-	}
-	t.drawn = false
-}
-
 // status is the text of the live line.
 func (t *tree) status() string {
 	b := t.board
@@ -186,16 +147,6 @@ func (t *tree) status() string {
 	}
 	slices.SortFunc(keys, func(x, y string) int { return b.running[x].Compare(b.running[y]) })
 	return text + fmt.Sprintf("  %d running: %s", len(keys), strings.Join(keys, " "))
-}
-
-// width is the number of columns of the terminal.
-func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 10 {
-			return columns
-		}
-	}
-	return 80
 }
 
 // roughly makes a time readable.
