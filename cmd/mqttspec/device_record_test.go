@@ -58,7 +58,7 @@ func TestDeviceFormats(t *testing.T) {
 
 // TestDeviceFlood has a device send without end: it is told, its plan ends undecided, and the bench goes on.
 func TestDeviceFlood(t *testing.T) {
-	plan := written(t, "patient.yaml", strings.Replace(shortPlan, "within: 2s", "within: 5m", 1))
+	plan := written(t, "patient.yaml", strings.Replace(shortPlan, "answer: 2s", "answer: 5m", 1))
 	b := startBench(t, "--expect-clients", "2", "--plan", plan)
 	nc, err := net.Dial("tcp", b.address())
 	if err != nil {
