@@ -16,7 +16,9 @@ type Variant string
 
 // The variants that specs want.
 const (
-	// Limited serves neither QoS 2 nor retained messages and says so: Maximum QoS 1 (or 0), Retain Available 0.
+	// Limited serves neither QoS 2 nor retained messages and says so: Maximum QoS 1 (or 0), Retain Available 0. Where the
+	// target can be configured so, it does without Wildcard Subscriptions, Subscription Identifiers and Shared Subscriptions
+	// as well.
 	Limited Variant = "limited"
 	// Narrow takes few and small packets and says so: a Receive Maximum of at most 20, a Maximum Packet Size of at most
 	// 64 KiB.

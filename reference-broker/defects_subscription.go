@@ -41,6 +41,9 @@ const (
 	sharedQoS2MovesOn              defect = "shared-qos-2-moves-on"
 	sharedErrorMovesOn             defect = "shared-error-moves-on"
 	sharedGetsRetained             defect = "shared-gets-retained"
+	sharedTolerated                defect = "shared-tolerated"
+	wildcardTolerated              defect = "wildcard-tolerated"
+	subscriptionIDTolerated        defect = "subscription-id-tolerated"
 	retainTolerated                defect = "retain-tolerated"
 	retainedNotStored              defect = "retained-not-stored"
 	retainedNotReplaced            defect = "retained-not-replaced"
@@ -150,6 +153,12 @@ var subscriptionDefects = []defectRow{
 		"A message that a member refused goes to another one."},
 	{sharedGetsRetained, "v5:U5-034",
 		"A new Shared Subscription gets retained messages."},
+	{sharedTolerated, "v5:U5-063",
+		"Shared Subscriptions are granted although they are not available."},
+	{wildcardTolerated, "v5:U5-061",
+		"Wildcard Subscriptions are granted although they are not available."},
+	{subscriptionIDTolerated, "v5:U5-062",
+		"Subscription Identifiers are taken although they are not available."},
 	{retainTolerated, "v5:U5-017",
 		"RETAIN is accepted although retained messages are not available."},
 	{retainedNotStored, "v5:MQTT-3.3.1-5 v311:MQTT-3.3.1-5",

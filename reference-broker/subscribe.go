@@ -81,18 +81,18 @@ func (c *conn) offered(p wire.Subscribe) bool {
 		return true // CONNACK could not say so: the return codes do
 	}
 	config := c.b.config
-	if config.NoSubscriptionIdentifiers && p.Properties.Has(wire.PropSubscriptionIdentifier) {
-		c.fail(wire.SubscriptionIdentifiersNotSupported, "Subscription Identifiers are not available")
+	if config.NoSubscriptionIdentifiers && p.Properties.Has(wire.PropSubscriptionIdentifier) && !c.b.defect(subscriptionIDTolerated) {
+		c.fail(wire.SubscriptionIdentifiersNotSupported, "Subscription Identifiers are not available") // v5:U5-062
 		return false
 	}
 	for _, request := range p.Subscriptions {
 		_, filter, shared := wire.SharedFilter(request.Filter)
-		if config.NoSharedSubscriptions && shared {
-			c.fail(wire.SharedSubscriptionsNotSupported, "Shared Subscriptions are not available")
+		if config.NoSharedSubscriptions && shared && !c.b.defect(sharedTolerated) {
+			c.fail(wire.SharedSubscriptionsNotSupported, "Shared Subscriptions are not available") // v5:U5-063
 			return false
 		}
-		if config.NoWildcardSubscriptions && strings.ContainsAny(filter, "+#") {
-			c.fail(wire.WildcardSubscriptionsNotSupported, "Wildcard Subscriptions are not available")
+		if config.NoWildcardSubscriptions && strings.ContainsAny(filter, "+#") && !c.b.defect(wildcardTolerated) {
+			c.fail(wire.WildcardSubscriptionsNotSupported, "Wildcard Subscriptions are not available") // v5:U5-061
 			return false
 		}
 	}

@@ -19,7 +19,7 @@ func (c Config) Variant(name string) (Config, bool) {
 		if c.MaximumQoS == nil {
 			c.MaximumQoS = &one
 		}
-		c.NoRetain = true
+		c.NoRetain, c.NoWildcardSubscriptions, c.NoSubscriptionIdentifiers, c.NoSharedSubscriptions = true, true, true, true
 	case "narrow":
 		c.ReceiveMaximum = least(c.ReceiveMaximum, 5)
 		c.MaximumPacketSize = least(c.MaximumPacketSize, 1000)

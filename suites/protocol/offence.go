@@ -50,6 +50,7 @@ var binding = []string{
 	"MQTT-3.3.1-4",                                            // QoS 3: DISCONNECT with 0x81
 	"MQTT-3.3.2-8", "MQTT-3.3.2-9", "MQTT-3.2.2-17", "U5-021", // Topic Aliases: DISCONNECT with 0x94 or 0x82
 	"U5-016", "U5-017", "U5-060", // what CONNACK denied: DISCONNECT with 0x9B, 0x9A or 0x95
+	"U5-061", "U5-062", "U5-063", // and in SUBSCRIBE: with 0xA2, 0xA1 or 0x9E
 }
 
 // demanded reports whether a server has to find the offence out.

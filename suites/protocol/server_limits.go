@@ -49,7 +49,7 @@ var ServerLimits = Section("Limits of the server",
 
 	Spec("SL-RETAIN", "closes the link when a PUBLISH is to be retained, which it does not offer", V5("U5-017"),
 		func(ctx context.Context) {
-			needsNoRetain(ctx)
+			denied(ctx, wire.PropRetainAvailable, "retained messages")
 			topic := Topic(ctx, "a")
 			punished(ctx, []wire.Packet{wire.Publish{Topic: topic, Payload: []byte("a")}},
 				[]offence{{"U5-017", "RETAIN 1", wire.Publish{Topic: topic, Payload: []byte("a"), Retain: true}, false}})
@@ -57,8 +57,31 @@ var ServerLimits = Section("Limits of the server",
 
 	Spec("SL-WILL-RETAIN", "refuses a CONNECT whose Will is to be retained, which it does not offer", V5("MQTT-3.2.2-13"),
 		func(ctx context.Context) {
-			needsNoRetain(ctx)
+			denied(ctx, wire.PropRetainAvailable, "retained messages")
 			wills(ctx, "MQTT-3.2.2-13", wire.RetainNotSupported, func(*wire.Will) {}, func(w *wire.Will) { w.Retain = true })
+		}, On(Limited)),
+
+	Spec("SL-WILDCARD", "does not grant a Wildcard Subscription, which it does not offer", V5("U5-061"),
+		func(ctx context.Context) {
+			denied(ctx, wire.PropWildcardSubscriptionAvailable, "Wildcard Subscriptions")
+			topic := Topic(ctx, "a")
+			punished(ctx, []wire.Packet{subscribe(topic)}, filters(ctx, "U5-061", topic+"/+", topic+"/#", "+/"+topic))
+		}, On(Limited)),
+
+	Spec("SL-SUBID", "does not grant a subscription with a Subscription Identifier, which it does not offer", V5("U5-062"),
+		func(ctx context.Context) {
+			denied(ctx, wire.PropSubscriptionIdentifierAvailable, "Subscription Identifiers")
+			topic := Topic(ctx, "a")
+			identified := subscribe(topic)
+			identified.Properties = wire.Properties{wire.SubscriptionIdentifier(7)}
+			punished(ctx, []wire.Packet{subscribe(topic)}, []offence{{"U5-062", "a Subscription Identifier", identified, true}})
+		}, On(Limited)),
+
+	Spec("SL-SHARED", "does not grant a Shared Subscription, which it does not offer", V5("U5-063"),
+		func(ctx context.Context) {
+			denied(ctx, wire.PropSharedSubscriptionAvailable, "Shared Subscriptions")
+			topic := Topic(ctx, "a")
+			punished(ctx, []wire.Packet{subscribe(topic)}, filters(ctx, "U5-063", share(ctx, "group", topic)))
 		}, On(Limited)),
 
 	Spec("SL-RECEIVE", "does not lose messages of a client that exceeds its Receive Maximum without a word", V5("U5-024"),
@@ -92,10 +115,10 @@ func maximumQoS(ctx context.Context, c *Client) wire.QoS {
 	return most
 }
 
-// needsNoRetain skips the spec on a server that offers retained messages.
-func needsNoRetain(ctx context.Context) {
+// denied skips the spec on a server whose CONNACK does not say by property id that it lacks something.
+func denied(ctx context.Context, id wire.PropertyID, what string) {
 	a := Connect(ctx, Clean(ctx, "look")).Connack
-	SkipIf(ctx, a.Properties.Int(wire.PropRetainAvailable, 1) == 1, "the server offers retained messages (CONNACK)")
+	SkipIf(ctx, a.Properties.Int(id, 1) == 1, "the server offers "+what+" (CONNACK)")
 }
 
 // wills shows that a Will as legal makes it is accepted, and demands that one as offence makes it is refused.
