@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Defect is a breach of the standard that can be switched on by its name.
+// Defect is a breach of the standard, or of what it recommends, that can be switched on by its name.
 type Defect struct {
 	Name   string
 	Breaks []string // the qualified ids of the statements that it breaks; a check of any of them notices it

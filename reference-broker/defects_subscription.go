@@ -40,6 +40,7 @@ const (
 	sharedQoSIgnored               defect = "shared-qos-ignored"
 	sharedQoS2MovesOn              defect = "shared-qos-2-moves-on"
 	sharedErrorMovesOn             defect = "shared-error-moves-on"
+	sharedQoS1Dropped              defect = "shared-qos-1-dropped"
 	sharedGetsRetained             defect = "shared-gets-retained"
 	sharedTolerated                defect = "shared-tolerated"
 	wildcardTolerated              defect = "wildcard-tolerated"
@@ -151,6 +152,8 @@ var subscriptionDefects = []defectRow{
 		"A QoS 2 message that was sent to a member goes to another one when that session ends."},
 	{sharedErrorMovesOn, "v5:MQTT-4.8.2-6",
 		"A message that a member refused goes to another one."},
+	{sharedQoS1Dropped, "v5:U5-067",
+		"A QoS 1 message that a member has not acknowledged is dropped when that session ends."},
 	{sharedGetsRetained, "v5:U5-034",
 		"A new Shared Subscription gets retained messages."},
 	{sharedTolerated, "v5:U5-063",

@@ -58,7 +58,8 @@ func (s *session) readiness() int {
 func (b *Broker) shareAnew(s *session) {
 	var orphans []*delivery
 	for e := s.inflight.Front(); e != nil; e = e.Next() {
-		if d := e.Value.(*exchange).delivery; d.share != "" && (d.qos == wire.QoS1 || b.defect(sharedQoS2MovesOn)) { // v5:MQTT-4.8.2-5
+		if d := e.Value.(*exchange).delivery; d.share != "" &&
+			(d.qos == wire.QoS1 && !b.defect(sharedQoS1Dropped) || d.qos == wire.QoS2 && b.defect(sharedQoS2MovesOn)) { // v5:MQTT-4.8.2-5, v5:U5-067
 			orphans = append(orphans, d)
 		}
 	}

@@ -79,6 +79,18 @@ var Shared = Section("Shared Subscriptions",
 			Must(ctx, "MQTT-4.8.2-6", "the member that refused it does not get it again", Payloads(g.rest(ctx, holder)), BeEmpty())
 		}, Needs(SharedSubscriptions)),
 
+	Spec("SH-MOVES", "gives a message of QoS 1 to another member if the session of the one that has not acknowledged it ends", V5("U5-067"),
+		func(ctx context.Context) {
+			topic := Topic(ctx, "a")
+			g := members(ctx, "member", topic, share(ctx, "group", topic), q1, 2)
+			publishMany(ctx, topic, 1, q1)
+			holder, m := g.next(ctx)
+			Step(ctx, "the message comes with QoS 1", m.QoS, Equal(q1))
+			g.clients[holder].Drop(ctx) // its session ends with its link
+			p, o := g.clients[1-holder].TryPublish(ctx, Timings(ctx).Reply)
+			Should(ctx, "U5-067", "the other member gets the message", o == Arrived && string(p.Payload) == string(m.Payload), BeTrue())
+		}, Needs(SharedSubscriptions, QoS1)),
+
 	Spec("SH-EXPIRED", "does not count a member whose session has expired", V5("MQTT-4.1.0-2", "U5-035"),
 		func(ctx context.Context) {
 			topic := Topic(ctx, "a")
