@@ -69,6 +69,7 @@ const (
 	retainedIDMissing              defect = "retained-id-missing"
 	retainedPropertiesDropped      defect = "retained-properties-dropped"
 	retainedDiesWithSession        defect = "retained-dies-with-session"
+	retainedForgotten              defect = "retained-forgotten"
 	retainedExpiryIgnored          defect = "retained-expiry-ignored"
 	retainedExpiryNotDecremented   defect = "retained-expiry-not-decremented"
 	retainedExpiryKillsReplacement defect = "retained-expiry-kills-replacement"
@@ -210,6 +211,8 @@ var subscriptionDefects = []defectRow{
 		"Retained messages have lost their properties."},
 	{retainedDiesWithSession, "v5:U5-053 v311:MQTT-3.1.2-7",
 		"A retained message ends with the session of its publisher."},
+	{retainedForgotten, "v311:U3-012",
+		"Retained messages without an expiry are forgotten after five seconds."},
 	{retainedExpiryIgnored, "v5:U5-052 v5:MQTT-3.3.2-5",
 		"Retained messages are sent although they have expired."},
 	{retainedExpiryNotDecremented, "v5:MQTT-3.3.2-6",

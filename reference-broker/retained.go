@@ -78,6 +78,9 @@ func (b *Broker) store(m *message) {
 	r := &retainedMessage{message: m, order: b.retainedCount}
 	b.retained[m.topic] = r
 	b.retainedBytes += m.size()
+	if m.expires.IsZero() && b.defect(retainedForgotten) { // v311:U3-012
+		m.expires = time.Now().Add(5 * time.Second)
+	}
 	if !m.expires.IsZero() && !b.defect(retainedExpiryIgnored) { // v5:MQTT-3.3.2-5, v5:U5-052
 		r.timer = time.AfterFunc(time.Until(m.expires), func() {
 			b.mu.Lock()

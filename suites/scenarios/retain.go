@@ -60,6 +60,18 @@ var Retained = Section("Retained messages",
 			}
 		}, Needs(RetainedMessages)),
 
+	Spec("RT-KEPT", "keeps a retained message until a client deletes it", V311("U3-012"),
+		func(ctx context.Context) {
+			topic := Topic(ctx, "a")
+			keep(ctx, topic, "kept", q1)
+			retainedIs(ctx, topic, "kept")
+			Wait(ctx, 8*second)
+			c := lateSubscriber(ctx, "late")
+			c.Subscribe(ctx, topic, q1)
+			p, o := c.TryPublish(ctx, Timings(ctx).Reply)
+			Should(ctx, "U3-012", "the message is still retained after 8 s", o == Arrived && string(p.Payload) == "kept", BeTrue())
+		}, Waits(8*second), Needs(RetainedMessages, QoS1)),
+
 	Spec("RT-03", "removes a retained message when an empty one comes, and delivers that to those who have subscribed",
 		Both(V5("MQTT-3.3.1-6", "MQTT-3.3.1-7"), V311("MQTT-3.3.1-10", "MQTT-3.3.1-11")),
 		func(ctx context.Context) {
