@@ -357,7 +357,7 @@ func (c *conn) stopTimers() {
 func (c *conn) connectTimeout() {
 	c.b.mu.Lock()
 	defer c.b.mu.Unlock()
-	if c.version == 0 && !c.closing {
+	if c.version == 0 && !c.closing && !c.b.defect(connectAwaitedForEver) {
 		c.close() // v5:U5-040, v311:U3-002
 	}
 }

@@ -6,6 +6,7 @@ const (
 	sessionPresentAlways1         defect = "session-present-always-1"
 	sessionPresentAfterCleanStart defect = "session-present-after-clean-start"
 	sessionPresentOnRefusal       defect = "session-present-on-refusal"
+	connectAwaitedForEver         defect = "connect-awaited-for-ever"
 	connackFlagsReserved          defect = "connack-flags-reserved"
 	connackCodeUnknown            defect = "connack-code-unknown"
 	packetBeforeConnack           defect = "packet-before-connack"
@@ -105,6 +106,8 @@ var connectDefects = []defectRow{
 		"A PINGRESP follows DISCONNECT."},
 	{errorEndsOthers, "v5:U5-072",
 		"A malformed packet of one client ends the connections of all."},
+	{connectAwaitedForEver, "v5:U5-040 v311:U3-002",
+		"A connection on which no CONNECT comes stays open."},
 	{noCloseAfterMalformed, "v5:MQTT-4.13.1-1 v311:MQTT-4.8.0-1 v311:MQTT-2.2.2-2",
 		"Malformed packets are passed over, and the connection stays open."},
 }

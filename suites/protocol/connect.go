@@ -3,6 +3,7 @@ package protocol
 import (
 	"context"
 	"fmt"
+	"time"
 
 	. "github.com/onsi/gomega"
 
@@ -14,6 +15,9 @@ import (
 var Connecting = Section("CONNECT",
 	Spec("CN-FIRST", "closes the link when the first packet is no CONNECT",
 		Both(V5("MQTT-3.1.0-1", "MQTT-3.14.0-1"), V311("MQTT-3.1.0-1")), firstPackets),
+
+	Spec("CN-NONE", "closes a link on which no CONNECT comes within a reasonable time", Both(V5("U5-040"), V311("U3-002")),
+		awaitNothing, Waits(reasonable)),
 
 	Spec("CN-VERSION-CODE", "tells a client by CONNACK that its protocol version is not supported", V311("MQTT-3.1.2-2"),
 		func(ctx context.Context) {
@@ -229,4 +233,30 @@ func announcedExpiry(ctx context.Context) {
 	default:
 		SkipIf(ctx, true, fmt.Sprintf("the server keeps sessions for %d s, which this spec cannot tell from 10 s", inForce))
 	}
+}
+
+// reasonable is how long a server may wait for CONNECT. The standard names no time; servers that are in use give up after
+// 5 s to 90 s.
+const reasonable = 2 * time.Minute
+
+// awaitNothing opens links on which no CONNECT comes, or not the whole of one.
+func awaitNothing(ctx context.Context) {
+	Connect(ctx, Clean(ctx, "known")).Ping(ctx)
+	start := time.Now()
+	wait := func(name, text string, begun []byte) func() {
+		return func() {
+			c := Open(ctx, name)
+			if begun != nil {
+				c.SendBytes(ctx, begun)
+			}
+			_, closed := c.ClosedWithin(ctx, reasonable-time.Since(start))
+			Should(ctx, Twin("U5-040", "U3-002"), fmt.Sprintf("a link with %s is closed within %s", text, reasonable), closed, BeTrue())
+			if closed {
+				Record(ctx, "a link with "+text+" is closed after", fmt.Sprintf("%.0f s", time.Since(start).Seconds()))
+			}
+		}
+	}
+	Together(ctx,
+		wait("silent", "no packet", nil),
+		wait("half", "the beginning of a CONNECT", wire.Bytes(Clean(ctx, "half"), Version(ctx))[:9]))
 }
