@@ -19,6 +19,8 @@ const (
 	willDelayOutlivesSession   defect = "will-delay-outlives-session"
 	willDelayOutlivesResume    defect = "will-delay-outlives-resume"
 	willExpiryFromConnect      defect = "will-expiry-from-connect"
+	willLate                   defect = "will-late"
+	willDelaysOneTimer         defect = "will-delays-one-timer"
 	willFiresTwice             defect = "will-fires-twice"
 	willNotReplaced            defect = "will-not-replaced"
 	takeoverWithoutWill        defect = "takeover-without-will"
@@ -70,6 +72,10 @@ var willDefects = []defectRow{
 		"The will is published after its delay although the client has come back."},
 	{willExpiryFromConnect, "v5:U5-054",
 		"The will's Message Expiry Interval counts from CONNECT."},
+	{willLate, "v5:U5-055 v311:U3-016",
+		"A will without a delay is published four seconds late."},
+	{willDelaysOneTimer, "v5:U5-055",
+		"There is one timer for all delayed wills, and each will that is added starts it anew."},
 	{willFiresTwice, "v5:MQTT-3.1.2-10 v311:MQTT-3.1.2-10",
 		"A will that has been published stays in the session and is published again."},
 	{willNotReplaced, "v5:MQTT-3.1.2-7 v311:MQTT-3.1.2-8",

@@ -48,6 +48,7 @@ type session struct {
 
 	will      *will
 	willTimer *time.Timer
+	willDue   time.Time // when willTimer was to fire; only a defect asks
 }
 
 func (b *Broker) newSession(id, key string) *session {

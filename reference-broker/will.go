@@ -36,13 +36,31 @@ func (b *Broker) scheduleWill(s *session) {
 		return
 	}
 	generation := s.generation
+	s.willDue = time.Now().Add(delay)
 	s.willTimer = time.AfterFunc(delay, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if s.generation == generation && !s.ended && !b.closed {
-			b.publishWill(s) // v5:MQTT-3.1.2-8
+		if s.generation != generation || s.ended || b.closed {
+			return
 		}
+		if b.defect(willDelaysOneTimer) { // v5:U5-055
+			if next := b.youngestWill(); next.After(time.Now()) {
+				s.willTimer.Reset(time.Until(next))
+				return
+			}
+		}
+		b.publishWill(s) // v5:MQTT-3.1.2-8
 	})
+}
+
+// youngestWill is when the last of the delayed wills is due.
+func (b *Broker) youngestWill() (due time.Time) {
+	for _, s := range b.sessions {
+		if s.will != nil && s.conn == nil && s.willDue.After(due) {
+			due = s.willDue
+		}
+	}
+	return due
 }
 
 // publishWill publishes the will of a session, if it still has one.
@@ -54,6 +72,12 @@ func (b *Broker) publishWill(s *session) {
 	if s.ended && w.delay > 0 && b.defect(willDelayOutlivesSession) { // v5:MQTT-3.1.2-8
 		s.will = nil
 		b.publishLater(w, s.id)
+		return
+	}
+	if w.delay == 0 && b.defect(willLate) { // v5:U5-055, v311:U3-016
+		late := *w
+		late.delay, s.will = 4, nil
+		b.publishLater(&late, s.id)
 		return
 	}
 	if !b.defect(willFiresTwice) || s.ended {

@@ -104,6 +104,15 @@ var willBehaviours = []behaviour{
 			}
 		}
 	}},
+	{"counts the delay of each will from the end of its own connection", only5, Config{}, func(w *world, v wire.Version) {
+		witness := w.witness(v)
+		first, second := w.connect(v, mortal("a", 60, 5)), w.connect(v, mortal("b", 60, 5))
+		first.drop()
+		sleep(3 * time.Second)
+		second.drop()
+		witness.willAfter(w, 2*time.Second)
+		witness.willAfter(w, 3*time.Second)
+	}},
 	{"publishes the will with its properties", only5, Config{}, func(w *world, v wire.Version) {
 		witness := w.witness(v)
 		sent := wire.Properties{wire.PayloadFormatIndicator(1), wire.ContentType("t"), wire.ResponseTopic("r"), wire.CorrelationData("d"), wire.UserProperty("a", "1"), wire.UserProperty("b", "2")}

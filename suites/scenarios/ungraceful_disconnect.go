@@ -37,6 +37,16 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 			w.oneWill(ctx, published)
 		}),
 
+	Spec("UD-01-PROMPT", "publishes the Will promptly", Both(V5("U5-055"), V311("U3-016")),
+		func(ctx context.Context) {
+			w, c := withWill(ctx, will(ctx, 1), 0)
+			dropped := time.Now()
+			c.Drop(ctx)
+			_, at, o := w.TimedPublish(ctx, grace+Timings(ctx).Slack)
+			Step(ctx, "the Will comes", o, Equal(Arrived))
+			ShouldBetween(ctx, Twin("U5-055", "U3-016"), "it comes", at.Sub(dropped), 0, grace)
+		}),
+
 	Spec("UD-01-HALF", "publishes the Will when the client ends its direction of the link, without DISCONNECT", willClaims,
 		func(ctx context.Context) {
 			w, c := withWill(ctx, will(ctx, 1), 0)
@@ -191,6 +201,8 @@ var UngracefulDisconnect = Section("Ungraceful disconnect and the Will",
 		func(ctx context.Context) {
 			timedWills(ctx, "MQTT-3.1.2-8", 3, 60, 3*second, func(c *Client) { c.Drop(ctx) })
 		}, Waits(7*second)),
+
+	Spec("UD-10-BUSY", "publishes a delayed Will while other clients go on leaving", V5("U5-055"), busyWills, Waits(5*second)),
 
 	Spec("UD-11", "publishes the Will when the session ends before the Will Delay Interval", V5("MQTT-3.1.2-8", "U5-055"),
 		func(ctx context.Context) {

@@ -104,6 +104,34 @@ func timedWills(ctx context.Context, id string, delay, expiry uint32, d time.Dur
 	Must(ctx, id, "no Will comes twice", w.untilSentinel(ctx), BeEmpty())
 }
 
+// busyWills lets a client leave, and others after it, so that some Will with the same delay is always waiting. The Will of
+// the first is due before the last of them goes. Their delay is longer than that of the other timed Wills, which a server
+// with one list for all may not reach past one of a shorter delay.
+func busyWills(ctx context.Context) {
+	const delay, pause, others = 5 * second, 800 * time.Millisecond, 6
+	w := watch(ctx)
+	leaving := func(name, topic string) *Client {
+		me := Persistent(ctx, name, 60)
+		me.Will = will(ctx, 1, wire.WillDelayInterval(uint32(delay/second)))
+		me.Will.Topic = topic
+		return Connect(ctx, me)
+	}
+	first := leaving("first", Topic(ctx, "will"))
+	var rest []*Client
+	for i := range others {
+		rest = append(rest, leaving(fmt.Sprint("other", i), Topic(ctx, "others")))
+	}
+	dropped := time.Now()
+	first.Drop(ctx)
+	for i, c := range rest {
+		Wait(ctx, time.Duration(i+1)*pause-time.Since(dropped))
+		c.Drop(ctx)
+	}
+	_, at, o := w.TimedPublish(ctx, delay+grace+Timings(ctx).Slack)
+	Step(ctx, "the Will of the first client comes", o, Equal(Arrived))
+	ShouldBetween(ctx, "U5-055", "it comes", at.Sub(dropped), 0, delay+grace) // whether it is early, UD-10 asks
+}
+
 // silent demands that no Will has come until now.
 func (w *witness) silent(ctx context.Context, id, when string) {
 	Must(ctx, id, "no Will comes "+when, w.untilSentinel(ctx), BeEmpty())
