@@ -44,6 +44,7 @@ const (
 	qos2IDStaysInUse                 defect = "qos-2-id-stays-in-use"
 	refusedIDStaysInUse              defect = "refused-id-stays-in-use"
 	repeatedPublishUnanswered        defect = "repeated-publish-unanswered"
+	repeatedPublishRefused           defect = "repeated-publish-refused"
 	secondRepeatEndsConnection       defect = "second-repeat-ends-connection"
 	newestFirst                      defect = "newest-first"
 	receiveMaximumExceeded           defect = "receive-maximum-exceeded"
@@ -163,6 +164,8 @@ var deliveryDefects = []defectRow{
 		"After a PUBREC that refuses, a new message with the same Packet Identifier is taken for a repetition."},
 	{secondRepeatEndsConnection, "v5:MQTT-4.3.3-10 v311:MQTT-4.3.3-2",
 		"A QoS 2 PUBLISH that is repeated twice before PUBREL ends the connection."},
+	{repeatedPublishRefused, "v5:MQTT-4.3.3-9",
+		"A QoS 2 PUBLISH that is repeated before PUBREL is refused by PUBREC, although its message was passed on and its Packet Identifier stays in use."},
 	{repeatedPublishUnanswered, "v5:MQTT-4.3.3-10 v311:MQTT-4.3.3-2",
 		"A repeated QoS 2 PUBLISH gets no PUBREC."},
 	{newestFirst, "v5:MQTT-4.6.0-5 v311:MQTT-4.6.0-6",

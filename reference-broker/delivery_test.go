@@ -59,7 +59,9 @@ var deliveryBehaviours = []behaviour{
 		for range 2 { // the same identifier is free again after PUBCOMP
 			for _, dup := range []bool{false, true, true} {
 				writer.send(wire.Publish{Dup: dup, QoS: 2, PacketID: 3, Topic: "s", Payload: []byte("x")})
-				equal(w, "PUBREC", next[wire.Pubrec](writer).PacketID, 3)
+				answer := next[wire.Pubrec](writer)
+				equal(w, "PUBREC", answer.PacketID, 3)
+				equal(w, "code", answer.ReasonCode, wire.Success)
 			}
 			reader.ack(reader.got("x"))
 			writer.send(wire.Pubrel{PacketID: 3})

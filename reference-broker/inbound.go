@@ -70,7 +70,7 @@ func (c *conn) publish2(p wire.Publish, m *message, code wire.ReasonCode) {
 		begun.repeated = true
 		s.received[p.PacketID] = begun
 		if !b.defect(repeatedPublishUnanswered) { // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
-			c.acknowledge(wire.Pubrec{PacketID: p.PacketID}) // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
+			c.acknowledge(wire.Pubrec{PacketID: p.PacketID, ReasonCode: b.codeOfRepeat()}) // v5:MQTT-4.3.3-10, v311:MQTT-4.3.3-2
 		}
 		return
 	}
@@ -97,6 +97,14 @@ func (c *conn) publish2(p wire.Publish, m *message, code wire.ReasonCode) {
 	if !b.defect(pubrecMissing) {
 		c.acknowledge(wire.Pubrec{PacketID: p.PacketID, ReasonCode: code}) // v5:MQTT-4.3.3-8, v5:MQTT-3.3.4-1, v311:MQTT-4.3.3-2, v311:MQTT-3.3.4-1
 	}
+}
+
+// codeOfRepeat is what PUBREC says of a PUBLISH whose exchange is open.
+func (b *Broker) codeOfRepeat() wire.ReasonCode {
+	if b.defect(repeatedPublishRefused) { // v5:MQTT-4.3.3-9
+		return wire.PacketIdentifierInUse
+	}
+	return wire.Success
 }
 
 // pubrel ends an exchange of QoS 2 that the client began.

@@ -90,6 +90,9 @@ var Delivery = Section("Delivery guarantees under faults",
 			s.complete(ctx)
 		}, Needs(QoS2)),
 
+	Spec("DG-05-CODE", "does not refuse a QoS 2 PUBLISH that comes again, or is done with its exchange then", V5("MQTT-4.3.3-9"),
+		refusesRepeat, Needs(QoS2)),
+
 	Spec("DG-06", "completes a QoS 2 exchange whose PUBREL was lost", exactlyOneClaim,
 		func(ctx context.Context) {
 			s := sending(ctx, q2)

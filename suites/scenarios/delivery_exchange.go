@@ -65,6 +65,35 @@ func (s *sender) sendAgain(ctx context.Context) {
 	}
 }
 
+// refusesRepeat repeats a message whose PUBREC was lost. A PUBREC that refuses it ends the exchange for the client, which
+// takes its message for lost and its Packet Identifier for free.
+func refusesRepeat(ctx context.Context) {
+	s := sending(ctx, q2)
+	s.lose(ctx, "", netfault.ToClient, wire.PUBREC, s.message)
+	s.Ping(ctx) // behind a PUBREC that the server sends of its own accord
+	s.message.Dup = true
+	s.Send(ctx, s.message)
+	answer := func() (refused bool) {
+		for within := Timings(ctx).Reply; ; within = Timings(ctx).Quiet {
+			a, o := TryWhere(ctx, s.Client, within, func(a wire.Pubrec) bool { return a.PacketID == s.message.PacketID })
+			if o != Arrived {
+				return refused
+			}
+			refused = refused || a.ReasonCode.Failed()
+		}
+	}
+	refused := answer()
+	Should(ctx, "MQTT-4.3.3-9", "PUBREC does not refuse a message that it has accepted", refused, BeFalse())
+	if !refused || !slices.Contains(s.delivered(ctx, 1), "once") {
+		return // if it was not delivered, it was refused from the beginning
+	}
+	s.message.Dup, s.message.Payload = false, []byte("another one")
+	s.Send(ctx, s.message)
+	answer()
+	s.Send(ctx, wire.Pubrel{PacketID: s.message.PacketID})
+	Must(ctx, "MQTT-4.3.3-9", "a PUBLISH after a PUBREC that refuses is a new message", s.delivered(ctx, 1), ContainElement("another one"))
+}
+
 // complete releases the QoS 2 message and demands that PUBCOMP comes and that the message was delivered once.
 func (s *sender) complete(ctx context.Context) {
 	s.Send(ctx, wire.Pubrel{PacketID: s.message.PacketID})
