@@ -168,6 +168,7 @@ func (x *examination) instruction(in Instruction) *outcome {
 		x.cursor = x.c.arm(r)
 		return nil
 	}
+	x.greet(in)
 	x.shadow(in)
 	if in.Release == nil && in.Hook == nil && in.Watch == nil {
 		x.now()

@@ -94,6 +94,39 @@ func TestInstructions(t *testing.T) {
 			t.Errorf("PUBACK came for %v", ids)
 		}
 	})
+	t.Run("close at the beginning", func(t *testing.T) {
+		for _, armed := range []string{"", "      - withhold: {packet: CONNACK, times: 1}\n"} {
+			var answers []wire.Packet
+			var lasted []time.Duration
+			row := played(t, armed+"      - close: {}\n      - await: {event: online}\n"+ending, func(d *bare) {
+				for range 2 {
+					begin := time.Now()
+					answers = append(answers, d.connect(nil))
+					if len(answers) == 1 && answers[0] != nil {
+						d.send(wire.Pingreq{})
+						d.frame()
+						time.Sleep(500 * time.Millisecond)
+						d.send(wire.Pingreq{})
+						d.frame()
+						d.frame() // the end
+					}
+					lasted = append(lasted, time.Since(begin))
+				}
+			})
+			_, first := answers[0].(wire.Connack)
+			_, second := answers[1].(wire.Connack)
+			if want := armed == ""; first != want || !second || row.OwnDefect {
+				t.Errorf("%q: the answers are %v: %s %s", armed, answers, row.Verdict, row.Reason)
+			}
+			want := time.Second
+			if armed == "" {
+				want += 500 * time.Millisecond // it has been quiet for a second
+			}
+			if lasted[0] != want {
+				t.Errorf("%q: the first connection lasted %v, want %v", armed, lasted[0], want)
+			}
+		}
+	})
 	t.Run("cut at any packet", func(t *testing.T) {
 		var cutAt []int
 		row := played(t, "      - repeat:\n          times: 3\n          script:\n            - online: {}\n            - close: {}\n            - await: {event: end}\n"+
