@@ -35,13 +35,6 @@ type Engine struct {
 	again  []numbered // what a standstill left undecided
 }
 
-// idleAfter is how long a body may wait for one packet until another body may run beside it: it costs nothing, and a
-// target that answers what it need not would hold up all the others.
-const idleAfter = 250 * time.Millisecond
-
-// maxResting bounds how many more bodies run for those that merely wait.
-const maxResting = 32
-
 // EngineOptions tune how many bodies run side by side.
 type EngineOptions struct {
 	Quick     int  // bodies that do not wait; 0 means 16
@@ -82,25 +75,12 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 		e.slots = make(chan struct{}, o.Parallel)
 	}
 	e.ctx, e.cancel = context.WithCancelCause(ctx)
-	var waiting, quick, own, alone, hostile []numbered
+	jobs := make([]numbered, len(items))
 	for n, i := range items {
 		e.outcomes[i.Key()] = &outcome{done: make(chan struct{})}
-		switch job := (numbered{Item: i, number: n}); {
-		case i.Hostile:
-			hostile = append(hostile, job)
-		case i.Volume:
-			alone = append(alone, job)
-		case i.Own:
-			own = append(own, job)
-		case i.Wait >= time.Second:
-			waiting = append(waiting, job)
-		default:
-			quick = append(quick, job)
-		}
+		jobs[n] = numbered{Item: i, number: n}
 	}
-	// the longest waits first: they decide how long the run takes
-	slices.SortStableFunc(waiting, func(a, b numbered) int { return int(b.Wait - a.Wait) })
-	slices.SortStableFunc(own, func(a, b numbered) int { return int(b.Wait - a.Wait) })
+	q := queuesOf(jobs)
 	go func() {
 		defer close(e.ended)
 		defer e.closeVariants()
@@ -114,115 +94,17 @@ func Start(ctx context.Context, items []Item, c Config, o EngineOptions) *Engine
 			}
 		}
 		wg.Go(func() {
-			if e.aside(hostile) {
-				hostile = nil
+			if e.aside(q.hostile) {
+				q.hostile = nil
 			}
 		})
-		wg.Go(func() { e.drive(waiting, o.Waiting) })
-		wg.Go(func() { e.drive(quick, o.Quick) })
-		wg.Go(func() { e.drive(own, o.Instances) })
+		e.sideBySide(q, e.drive)
 		wg.Wait()
-		e.drive(alone, 1)
-		e.endure(hostile)
+		e.drive(q.alone, 1)
+		e.endure(q.hostile)
 		e.runAgain()
 	}()
 	return e
-}
-
-type numbered struct {
-	Item
-	number  int
-	first   *reports.Row // of an item that runs again
-	idle    func()       // gives the place of the body away
-	on      *health      // of the target that it runs on; nil is the shared one
-	company bool         // it runs beside hostile specs: whether the target lives is asked when all of them have ended
-}
-
-// drive runs the jobs in order, at most width of them at a time, and returns when all have their rows.
-func (e *Engine) drive(jobs []numbered, width int) {
-	e.each(jobs, width, func(n int, row reports.Row) {
-		if !e.postpone(jobs[n], row) {
-			e.settle(jobs[n].Item, row)
-		}
-	})
-}
-
-// each runs the jobs in order, at most width of them at a time, gives each row to done and returns when all have ended.
-func (e *Engine) each(jobs []numbered, width int, done func(n int, row reports.Row)) {
-	slots := make(chan struct{}, width)
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	for n, job := range jobs {
-		if !e.take(slots) {
-			done(n, e.unstarted(job.Item))
-			continue
-		}
-		if !e.take(e.slots) {
-			<-slots
-			done(n, e.unstarted(job.Item))
-			continue
-		}
-		p := &place{slots: slots, resting: e.resting}
-		job.idle = p.rest
-		wg.Go(func() {
-			defer func() {
-				p.leave()
-				if e.slots != nil {
-					<-e.slots
-				}
-			}()
-			done(n, e.guarded(job))
-		})
-	}
-}
-
-// place is that of a body among those that run.
-type place struct {
-	slots, resting chan struct{}
-
-	mu    sync.Mutex
-	given bool // away
-	over  bool
-}
-
-// rest gives the place away, as long as not too many rest.
-func (p *place) rest() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.given || p.over {
-		return
-	}
-	select {
-	case p.resting <- struct{}{}:
-		p.given = true
-		<-p.slots
-	default:
-	}
-}
-
-// leave gives back whatever the body has.
-func (p *place) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.over = true
-	if p.given {
-		<-p.resting
-	} else {
-		<-p.slots
-	}
-}
-
-// take waits for a slot. It returns false if the engine is stopped first.
-func (e *Engine) take(slots chan struct{}) bool {
-	if slots == nil {
-		return true
-	}
-	select {
-	case <-e.stopping:
-		return false
-	case slots <- struct{}{}:
-		return true
-	}
 }
 
 // unstarted is the row of an item that the engine did not come to.

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/mqttspec/mqttspec/reports"
@@ -145,30 +144,12 @@ func (e *Engine) runAgain() {
 	e.mu.Lock()
 	jobs := e.again
 	e.mu.Unlock()
-	var waiting, quick, own []numbered
-	for _, job := range jobs {
-		switch {
-		case job.Own:
-			own = append(own, job)
-		case job.Wait >= time.Second:
-			waiting = append(waiting, job)
-		default:
-			quick = append(quick, job)
-		}
-	}
-	var wg sync.WaitGroup
-	again := func(jobs []numbered, width int) {
-		wg.Go(func() {
-			e.each(jobs, width, func(n int, row reports.Row) {
-				if e.ctx.Err() != nil {
-					row = *jobs[n].first
-				}
-				e.settle(jobs[n].Item, row)
-			})
+	e.sideBySide(queuesOf(jobs), func(jobs []numbered, width int) {
+		e.each(jobs, width, func(n int, row reports.Row) {
+			if e.ctx.Err() != nil {
+				row = *jobs[n].first
+			}
+			e.settle(jobs[n].Item, row)
 		})
-	}
-	again(waiting, e.options.Waiting)
-	again(quick, e.options.Quick)
-	again(own, e.options.Instances)
-	wg.Wait()
+	})
 }
