@@ -92,10 +92,9 @@ func (x *examination) online(o Online) *outcome {
 	t := time.NewTimer(within)
 	defer t.Stop()
 	for {
-		_, changed := x.c.since(x.cursor)
-		connected := x.c.Connected()
+		connected, happened, changed := x.c.presence()
 		if connected && (!o.Subscribed || x.c.subscribedTopic() != "" || o.Ever && x.c.everSubscribed()) {
-			x.now()
+			x.cursor = happened // and not what comes from now on: the connection may be over already
 			return nil
 		}
 		if never := x.never(subscribing); connected && never != "" {

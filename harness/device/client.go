@@ -114,6 +114,14 @@ func (c *Client) Connected() bool {
 	return c.current() != nil
 }
 
+// presence reports whether the device is connected, how much had happened by then since it came, and what is closed when
+// more happens.
+func (c *Client) presence() (connected bool, happened int, changed <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current() != nil, c.before + len(c.events), c.changed
+}
+
 // current returns the newest connection on which the device was accepted, or nil. The caller holds mu.
 func (c *Client) current() *conn {
 	for i := len(c.conns) - 1; i >= 0; i-- {
