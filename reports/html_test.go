@@ -164,9 +164,13 @@ func TestPageInABrowser(t *testing.T) {
 	for i := range verdicts.Specs {
 		if verdicts.Specs[i].ID == "D-behaviour" {
 			verdicts.Specs[i].Claims = nil // a step of a plan may have none
+			verdicts.Specs[i].Variant = "limited"
 		}
 	}
-	for name, r := range map[string]Result{"sample": sample(60, "a", "b"), "hostile": verdicts} {
+	for name, r := range map[string]Result{
+		"sample": sample(60, "a", "b"), "hostile": verdicts,
+		"long": sample(2, "docker:registry.example/broker:2.0.21", "docker:registry.example/broker:2.1.2"),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name+".html"), output(t, WriteHTML, r), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -188,10 +192,13 @@ func TestPageInABrowser(t *testing.T) {
 	for page, wants := range map[string][]string{
 		"sample.html#specs?v=fail&q=DG-01": {">DG-01<"},
 		"sample.html#spec?id=DG-01":        {"MQTT-3.3.1-1", "closed: ", `aria-expanded="false"`, "⚡"},
+		"sample.html#constructor":          {"results of"}, // no view has that name
+		"long.html#specs":                  {">docker:r…e/broker:2.0.21<", ">docker:r…le/broker:2.1.2<"},
+		"hostile.html#specs":               {`class="tag"`, ">limited<"},
 		"sample.html#run":                  {"declared: 100", "mqttspec run --mqtt both"},
 		"hostile.html#statements":          {"nothing in this run checks this", "not observable: "},
 		"hostile.html#behaviours":          {"FIN | &lt;/script&gt;"},
-		"hostile.html#spec?id=D-behaviour": {`class="plot"`, `class="band"`, `class="in"`, `class="out"`, "two pauses", "0.50 … 3.00", "pause (s)"},
+		"hostile.html#spec?id=D-behaviour": {`class="plot"`, `class="band"`, `class="in"`, `class="out"`, "two pauses", "0.50 … 3.00", "pause (s)", "variant limited"},
 		"hostile.html#spec?id=B-fail&e=0":  {`onerror=alert(1)&gt;\u{202e}gnp.exe\u{2028}`, `log \u{1b}[31m`, "d0", `aria-expanded="true"`},
 	} {
 		main := open(page)

@@ -77,7 +77,10 @@ function statementRef(id) {
   return s ? h('a', { class: 'id', href: link({ view: 'statements', st: id }), title: s.level + ': ' + s.text }, bare(id)) : h('span', { class: 'id' }, bare(id));
 }
 const seconds = ns => ns >= 1e9 ? (ns / 1e9).toFixed(2) + ' s' : (ns / 1e6).toFixed(ns < 1e7 ? 1 : 0) + ' ms';
-const place = r => [mqtt(r.s.v), !one && D.targets[r.t].name, r.variant && r.variant !== 'default' && r.variant].filter(Boolean).join(' · ');
+const variant = r => r.variant && r.variant !== 'default' ? r.variant : '';
+const place = r => [mqtt(r.s.v), !one && D.targets[r.t].name, variant(r)].filter(Boolean).join(' · ');
+// brief is a name for a narrow column: of a long one the beginning and the end, where versions and ports stand.
+const brief = name => name.length > 24 ? name.slice(0, 8) + '…' + name.slice(-15) : name;
 const text = r => r._text ||= [r.s.id, r.s.text, r.s.section, ...r.s.claims, r.reason, r.variant, ...(r.req || []).flatMap(q => [q.text, q.observed])].join(' ').toLowerCase();
 
 function keeps(r) {
@@ -117,7 +120,7 @@ function heading() {
       .filter(Boolean).map(x => h('span', {}, x))),
     D.results.some(x => x.course) && h('p', { class: 'panel v v-inconclusive' }, h('span', { class: 'verdict' }, '≠ ' + D.results.filter(x => x.course).length + ' results differ between repeats. '),
       D.results.filter(x => x.course).slice(0, 20).map(x => h('a', { href: specLink(x), class: 'id' }, x.s.id + ' '))),
-    (r.stalls || []).map(s => h('p', { class: 'panel v v-inconclusive' }, '? ' + s)),
+    (r.stalls || []).map(s => h('p', { class: 'panel v v-inconclusive' }, h('span', { class: 'verdict' }, '? '), h('span', {}, s))),
     !r.complete && h('p', { class: 'panel v v-inconclusive' }, h('span', { class: 'verdict' }, '? The run is not complete. '), h('span', {}, r.reason || '')));
 }
 function targetsTable() {
@@ -151,7 +154,7 @@ function specsTable(sections) {
   groups.sort((a, b) => alarm(a.worst) - alarm(b.worst)); // stable: otherwise in the order of the list
   if (!groups.length) return empty('No spec matches these filters.');
   const wide = columns.length + 2, rows = one ? 1 : 2, edge = i => i && i % D.versions.length === 0 ? ' first' : '';
-  const head = [h('tr', {}, !one && D.targets.map((t, i) => h('th', { class: 'c up' + (i ? ' first' : ''), colspan: D.versions.length, scope: 'col' }, h('span', { title: t.name }, t.name))),
+  const head = [h('tr', {}, !one && D.targets.map((t, i) => h('th', { class: 'c up' + (i ? ' first' : ''), colspan: D.versions.length, scope: 'col' }, h('span', { title: t.name }, brief(t.name)))),
     one && columns.map(c => h('th', { class: 'c', scope: 'col' }, mqtt(c.v))), h('th', { scope: 'col', rowspan: rows }, 'Id'), h('th', { scope: 'col', rowspan: rows }, 'The target …')),
     !one && h('tr', {}, columns.map((c, i) => h('th', { class: 'c small' + edge(i), scope: 'col' }, mqtt(c.v))))];
   const body = groups.map(group => {
@@ -178,6 +181,7 @@ function specRow({ s, kept }) {
       mark(v), r.find && h('sup', { class: 'v-fail', title: 'a monitor found something on this traffic' }, '•')));
   }), h('td', { class: 'id' }, h('a', { href: specLink(at), 'data-row': true }, s.id)),
     h('td', { class: 'text' }, h('a', { href: specLink(at), tabindex: -1 }, s.text),
+      [...new Set(kept.map(variant))].map(v => v && [' ', pill(v, 'ran on the variant ' + v + ' of the target')]),
       kept.filter(r => r.course).map(r => h('span', { class: 'why v-inconclusive' }, '≠ ' + place(r) + ', repeated: ' + r.course)),
       shown.map(([reason, rs]) => h('span', { class: 'why more', title: reason }, rs.length < kept.length && h('span', { class: 'muted' }, rs.slice(0, 3).map(place).join(', ') + (rs.length > 3 ? ' …' : '') + ': '), reason))));
 }
@@ -194,7 +198,7 @@ async function specView() {
   const step = (d, label) => go(d) && h('a', { href: go(d), id: d < 0 ? 'prev' : 'next' }, label);
   main.append(h('div', { class: 'pager' }, h('a', { href: link({ ...filters(), view: 'specs' }), id: 'back' }, '← All specs'), h('span', { class: 'gap' }), step(-1, '‹ previous'), step(1, 'next ›')),
     h('h1', {}, s.id + ' ', h('span', { style: { 'font-weight': 450 } }, s.text)),
-    h('div', { class: 'meta' }, h('span', {}, 'MQTT ' + mqtt(r.s.v)), h('span', {}, s.sec), h('span', {}, D.targets[r.t].name), r.variant && h('span', {}, r.variant)));
+    h('div', { class: 'meta' }, h('span', {}, 'MQTT ' + mqtt(r.s.v)), h('span', {}, s.sec), h('span', {}, D.targets[r.t].name), variant(r) && h('span', {}, 'variant ' + variant(r))));
   if (s.results.length > 1) main.append(h('div', { class: 'row chips controls' }, s.results.map(x =>
     h('a', { class: 'chip', href: specLink(x), 'aria-current': x === r && 'true', style: x === r ? { 'border-color': 'currentColor', 'box-shadow': '0 0 0 1px currentColor' } : {} }, h('b', { class: cls(x.verdict) }, mark(x.verdict)), place(x)))));
   main.append(h('div', { class: 'panel v ' + cls(r.verdict) }, h('span', { class: 'verdict' }, mark(r.verdict) + ' ' + r.verdict),
@@ -247,7 +251,7 @@ function statementsView() {
       h('td', { class: 'by' }, s.monitored && pill('monitor', 'judged on all traffic'), ' ', (s.specs || []).map(id => [specs.has(id) ? h('a', { class: 'id', href: specLink(specs.get(id).results.find(r => r.s.v === s.v) || specs.get(id).results[0]) }, id) : id, ' ']),
         !s.specs && !s.monitored && h('span', { class: 'muted' }, s.observable ? 'nothing in this run checks this' : 'not observable: ' + s.why)))];
   });
-  main.append(table([...D.targets.map(t => h('th', { class: 'c' + (one ? '' : ' up'), scope: 'col' }, h('span', { title: t.name }, one ? '' : t.name))), 'Statement', 'Level', 'What it demands', 'Checked by'], rows));
+  main.append(table([...D.targets.map(t => h('th', { class: 'c' + (one ? '' : ' up'), scope: 'col' }, h('span', { title: t.name }, one ? '' : brief(t.name)))), 'Statement', 'Level', 'What it demands', 'Checked by'], rows));
 }
 
 // ---- findings, behaviours, run
@@ -282,11 +286,11 @@ function runView() {
   const r = D.run;
   main.append(h('h1', {}, 'Run'), h('dl', { class: 'kv panel' }, [['Run again', command(r.command)], ['Started', r.start], ['Took', r.duration], ['Seed', r.seed], ['Bodies at once', r.parallel], ['Worst delay of our own timers', r.jitter], ['Standstill', (r.stalls || []).join(' · ')], ['mqttspec', r.tool], ['Complete', r.complete ? 'yes' : 'no: ' + (r.reason || '')]]
     .filter(([, v]) => v).map(([k, v]) => [h('dt', {}, k), h('dd', {}, v)])));
-  const all = D.targets.flatMap(t => t.variants.map(v => ({ ...v, label: t.name + (v.variant && v.variant !== 'default' ? ' · ' + v.variant : '') })));
+  const all = D.targets.flatMap(t => t.variants.map(v => ({ ...v, label: t.name + (variant(v) && ' · ' + variant(v)) }))).filter(v => !variant(v) || v.software || v.error || Object.keys({ ...v.observed, ...v.declared }).length); // others were started and not asked
   const facts = [['Software', v => v.software], ['Version', v => v.version], ['Image', v => v.image], ['Digest', v => v.digest], ['Error', v => v.error]].filter(([, f]) => all.some(f));
   const keys = [...new Set(all.flatMap(v => [...Object.keys(v.observed || {}), ...Object.keys(v.declared || {})]))].sort();
   main.append(h('h2', {}, 'Targets and their capabilities, as observed'), table(['', ...all.map(v => v.label)], [
-    ...facts.map(([name, f]) => h('tr', {}, h('td', { class: 'muted' }, name), all.map(v => h('td', {}, f(v))))),
+    ...facts.map(([name, f]) => h('tr', {}, h('td', { class: 'muted' }, name), all.map(v => h('td', { class: 'fact' }, f(v))))),
     ...keys.map(k => h('tr', {}, h('td', { class: 'nowrap' }, k), all.map(v => {
       const seen = (v.observed || {})[k], said = (v.declared || {})[k];
       return h('td', { class: 'mono' }, seen ?? h('span', { class: 'muted' }, 'not observed'), said != null && said !== seen && h('span', { class: 'why v-warning' }, '▲ declared: ' + said));
@@ -299,7 +303,8 @@ function render(focusSection) {
   const typing = document.activeElement && document.activeElement.id === 'q', caret = typing && document.activeElement.selectionStart;
   const pressed = document.activeElement && document.activeElement.classList.contains('chip') ? document.activeElement.textContent : null;
   main.replaceChildren();
-  const [, draw] = VIEWS[S.view] || VIEWS.specs;
+  if (!Object.hasOwn(VIEWS, S.view)) S.view = 'specs'; // whatever the address says
+  const [, draw] = VIEWS[S.view];
   $('nav').replaceChildren(...Object.entries(VIEWS).filter(([, v]) => v[0]).map(([k, v]) => h('a', { href: link({ view: k }), 'aria-current': (k === S.view || k === 'specs' && S.view === 'spec') && 'page' }, v[0], v[2] && v[2]() ? h('small', {}, v[2]()) : null)));
   draw();
   if (S.view === 'specs') order = listed().map(a => a.textContent);
