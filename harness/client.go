@@ -329,11 +329,13 @@ func (c *Client) ClosedWithin(ctx context.Context, d time.Duration) (time.Durati
 	for {
 		select {
 		case <-c.done:
+			c.stillOpen(ctx)
 			c.openUnproven(false)
 			return max(0, c.endTime().Sub(start)), true
 		case <-t.C:
 			select {
 			case <-c.done: // both were ready: what has happened counts
+				c.stillOpen(ctx)
 				c.openUnproven(false)
 				return max(0, c.endTime().Sub(start)), true
 			default:

@@ -1,8 +1,11 @@
 package harness
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
+
+	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
 // What clients keep of what arrives. A target that sends without end must not take our memory.
@@ -24,6 +27,19 @@ var allKept atomic.Int64
 
 // errFlooded is why a client stopped to read.
 var errFlooded = errors.New("the target floods the client")
+
+// stillOpen ends the spec undecided if it was the client that stopped to read: because of a flood, or of a length that
+// cannot be one, after which no packet can be told from another. Whether the target would have closed the connection is
+// not known then, and that it has ended must count neither for nor against it.
+func (c *Client) stillOpen(ctx context.Context) {
+	c.mu.Lock()
+	ended := c.ended
+	c.mu.Unlock()
+	var malformed *wire.Violation
+	if errors.Is(ended, errFlooded) || errors.As(ended, &malformed) {
+		Undecided(ctx, "%s reads no further: %v", c.Name, ended)
+	}
+}
 
 // keeps counts a packet of n bytes and reports whether more has come than the client keeps. The lock is held.
 func (c *Client) keeps(n int) (flooded bool) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onsi/gomega"
+
 	"github.com/mqttspec/mqttspec/harness/wire"
 	"github.com/mqttspec/mqttspec/reports"
 )
@@ -56,7 +58,8 @@ func TestClientsOfAFloodingTargetKeepABoundedAmountTogether(t *testing.T) {
 				t.Errorf("%s ended with %v", c.Name, c.ended)
 			}
 		}
-		Undecided(ctx, "nothing was to be judged")
+		_, closed := all[0].ClosedWithin(ctx, time.Second)
+		Must(ctx, "MQTT-3.1.2-24", "the connection is closed", closed, gomega.BeTrue())
 	}
 	items, err := Compile([]Group{Section("Tests", Spec("T-1", "is a test", V5("MQTT-3.1.2-24"), body))}, wire.V5)
 	if err != nil {
@@ -65,6 +68,9 @@ func TestClientsOfAFloodingTargetKeepABoundedAmountTogether(t *testing.T) {
 	row := Run(t.Context(), items[0], 1, Config{Target: flooding{}, Token: "t", Timing: Timing{Reply: time.Second}})
 	if left := allKept.Load(); left != 0 {
 		t.Errorf("%d bytes count as kept after the spec", left)
+	}
+	if row.Verdict != reports.Inconclusive {
+		t.Errorf("that a client has stopped to read makes the row %s: %s", row.Verdict, row.Reason)
 	}
 	bytes := 0
 	for _, e := range row.Trace {

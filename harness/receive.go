@@ -48,6 +48,7 @@ func (c *Client) await(ctx context.Context, within time.Duration, match func(wir
 		change, ended := c.change, c.ended
 		c.mu.Unlock()
 		if ended != nil {
+			c.stillOpen(ctx)
 			return arrival{}, Ended
 		}
 		select {
