@@ -42,3 +42,27 @@ func (n *conn) release(id uint16, after time.Duration) {
 		n.enqueue(o)
 	})
 }
+
+// alive lets the broker know that the device is there when it is not to see what the device has sent: it gets a PINGREQ.
+// Otherwise it would end the connection of a device that sends nothing else within its Keep Alive.
+func (n *conn) alive() {
+	if n.server != nil {
+		n.ping(wire.Bytes(wire.Pingreq{}, wire.Version(n.version.Load())), true)
+	}
+}
+
+// ping passes a PINGREQ on to the broker and notes whether it is ours.
+func (n *conn) ping(frame []byte, ours bool) {
+	n.client.mu.Lock()
+	n.pings = append(n.pings, ours)
+	n.client.mu.Unlock()
+	_, _ = n.server.Write(frame) // a broker that has closed is seen where we read from it
+}
+
+// pong reports whether the next PINGRESP of the broker answers a PINGREQ of ours. The caller holds mu.
+func (n *conn) pong() (ours bool) {
+	if len(n.pings) > 0 {
+		ours, n.pings = n.pings[0], n.pings[1:]
+	}
+	return ours
+}

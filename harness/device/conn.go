@@ -56,6 +56,7 @@ type conn struct {
 	aborted bool
 	over    bool    // the writer has nothing to wait for any more
 	kept    *output // the first of two that change places
+	pings   []bool  // that the broker has not answered, in their order; true: it is ours
 
 	serving sync.WaitGroup
 }
@@ -203,7 +204,9 @@ func (n *conn) received(frame []byte) {
 		n.tell("%s — %s", f, summary(p, frame, wire.Version(n.version.Load())))
 	}
 	switch {
-	case passing.cut != nil && !passing.cut.After, passing.drop, own:
+	case passing.cut != nil && !passing.cut.After:
+	case passing.drop, own:
+		n.alive()
 	case connack.drop:
 		n.silent = true
 	case connack.refuse != nil:
@@ -240,6 +243,10 @@ func (n *conn) forward(frame []byte, dial bool) {
 		n.bench.serving.Go(func() { n.bench.broker.ServeConn(theirs) })
 		n.serving.Go(n.fromServer)
 	}
+	if wire.TypeOf(frame[0]) == wire.PINGREQ {
+		n.ping(frame, false)
+		return
+	}
 	_, _ = n.server.Write(frame) // a broker that has closed is seen where we read from it
 }
 
@@ -263,7 +270,8 @@ func (n *conn) fromBroker(frame []byte) {
 	p, _ := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
 	c := n.client
 	c.mu.Lock()
-	if n.ending { // it would not be sent, and must not use up a rule
+	ours := wire.TypeOf(frame[0]) == wire.PINGRESP && n.pong()
+	if n.ending || ours { // it would not be sent, and must not use up a rule
 		c.mu.Unlock()
 		return
 	}

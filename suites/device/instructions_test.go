@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,6 +126,37 @@ func TestInstructions(t *testing.T) {
 			if lasted[0] != want {
 				t.Errorf("%q: the first connection lasted %v, want %v", armed, lasted[0], want)
 			}
+		}
+	})
+	t.Run("the device is alive though the broker sees nothing of it", func(t *testing.T) {
+		var got []wire.Packet
+		row := played(t, "      - online: {}\n      - ignore: {packet: PUBLISH}\n      - repeat:\n          times: 8\n          script:\n"+
+			"            - send: {topic: a, qos: 1}\n            - await: {packet: PUBACK, within: 5s}\n            - wait: 1s\n"+ending, func(d *bare) {
+			ours, theirs := memnet.Pipe(0)
+			go d.b.ServeConn(theirs)
+			d.nc = ours
+			d.send(wire.Connect{ClientID: "bare", CleanStart: true, KeepAlive: 2})
+			for p := d.next(); p != nil && len(got) < 10; p = d.next() {
+				got = append(got, p)
+				if p, is := p.(wire.Publish); is {
+					d.send(wire.Puback{PacketID: p.PacketID})
+					if len(got) == 5 {
+						for range 4 {
+							d.send(wire.Publish{Topic: "a"})
+							time.Sleep(time.Second)
+						}
+						d.send(wire.Pingreq{}) // is answered, once
+					}
+				}
+			}
+		})
+		var kinds []string
+		for _, p := range got {
+			kinds = append(kinds, p.Type().String())
+		}
+		want := "CONNACK PUBLISH PUBLISH PUBLISH PUBLISH PUBLISH PINGRESP PUBLISH PUBLISH PUBLISH"
+		if strings.Join(kinds, " ") != want || row.OwnDefect {
+			t.Errorf("it got %v, expected %s: %s %s", kinds, want, row.Verdict, row.Reason)
 		}
 	})
 	t.Run("cut at any packet", func(t *testing.T) {
