@@ -45,6 +45,8 @@ var sessionDefects = []defect{
 	{name: "waits-for-connack-for-ever", breaks: v5("U5-066"), at: []string{"DV-82"}},
 	{name: "waits-for-connack-for-ever-3.1.1", breaks: v3("U3-015"), at: []string{"DV-82"}, who: old},
 	{name: "quota-not-refilled", breaks: v5("U5-070"), at: []string{"DV-16k"}},
+	{name: "refused-pubrec-uses-up-quota", breaks: v5("U5-070"), at: []string{"DV-16k"}},
+	{name: "stalls-when-receive-maximum-shrinks", breaks: v5("U5-070"), at: []string{"DV-16k"}},
 	{name: "missing-pingresp-overlooked-3.1.1", breaks: v3("U3-006"), at: []string{"DV-14"}, who: old},
 	{name: "reconnects-at-once-3.1.1", breaks: []string{"DV-04"}, at: []string{"DV-04"}, who: old},
 }

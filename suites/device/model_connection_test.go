@@ -55,7 +55,7 @@ func (m *model) connection(ctx context.Context) (order string) {
 	if m.aliases == nil || !m.has("alias-kept-across-connections") {
 		m.aliases = map[string]uint16{}
 	}
-	m.limits, m.expiring, m.begunHere = wire.Connack{}, map[uint16]bool{}, 0
+	m.limits, m.expiring, m.begunHere, m.leaked = wire.Connack{}, map[uint16]bool{}, 0, 0
 	packets := make(chan arrival, 1000)
 	m.packets = packets
 	limit := modelPacketSize

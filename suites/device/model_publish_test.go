@@ -45,6 +45,10 @@ func (m *model) flush() {
 	if m.has("quota-not-refilled") {
 		used = m.begunHere
 	}
+	used += m.leaked
+	if m.has("stalls-when-receive-maximum-shrinks") && maximum < 65535 {
+		return
+	}
 	order := m.outgoing
 	if m.has("resends-in-reverse") {
 		order = slices.Clone(order)
@@ -156,6 +160,9 @@ func (m *model) received(p wire.Pubrec) {
 			continue
 		}
 		if p.ReasonCode.Failed() {
+			if m.has("refused-pubrec-uses-up-quota") {
+				m.leaked++
+			}
 			if !m.has("resends-what-was-refused") {
 				m.finish(p.PacketID)
 			}

@@ -19,6 +19,7 @@ type memory struct {
 	receivedAt time.Time       // the last message of QoS 2
 	lostAt     time.Time       // the last connection
 	closes     int             // how many connections the server has ended
+	leaked     int             // what is missing from the quota of this connection for good
 	begunHere  int             // how many PUBLISH packets of QoS 1 and 2 went out on this connection
 	gone       bool            // the device does not come back
 	twice      bool            // a second CONNECT has been sent on this connection
