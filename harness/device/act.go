@@ -193,7 +193,7 @@ func (c *Client) publish(p Publish) error {
 		topic = c.subscribedTopic()
 	}
 	if topic == "" {
-		return lacking("the device has subscribed to nothing")
+		return lacking(c.unsubscribed())
 	}
 	if p.Retain {
 		c.mu.Lock()

@@ -108,7 +108,7 @@ func (x *examination) online(o Online) *outcome {
 			x.vain(begun, within)
 			if connected {
 				x.missed(subscribing, within)
-				return &outcome{reports.Skip, fmt.Sprintf("the device has subscribed to nothing within %s", within), false}
+				return &outcome{reports.Skip, fmt.Sprintf("%s within %s", x.c.unsubscribed(), within), false}
 			}
 			return x.missing(o.in(x.v), "the device is connected", fmt.Sprintf("it was not within %s%s", within, x.gone(wanted, within)))
 		}

@@ -258,6 +258,17 @@ func (c *Client) subscribedFilter() string {
 	return ""
 }
 
+// unsubscribed says that the device has no Topic Filter that is of use. What begins with $ is for a service: what its
+// topics take is not ours to make up.
+func (c *Client) unsubscribed() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.filters) > 0 {
+		return "the device has subscribed to nothing but topics that begin with $"
+	}
+	return "the device has subscribed to nothing"
+}
+
 // everSubscribed reports whether the device has subscribed to something at some time.
 func (c *Client) everSubscribed() bool {
 	c.mu.Lock()

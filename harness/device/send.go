@@ -174,7 +174,7 @@ func (c *Client) someTopic(level string) (string, error) {
 	filter := c.subscribedFilter()
 	switch {
 	case filter == "":
-		return "", lacking("the device has subscribed to nothing")
+		return "", lacking(c.unsubscribed())
 	case level == "":
 		return topicFor(filter, wildcard), nil
 	case !strings.ContainsAny(filter, "+#"):

@@ -159,6 +159,23 @@ func TestInstructions(t *testing.T) {
 			t.Errorf("it got %v, expected %s: %s %s", kinds, want, row.Verdict, row.Reason)
 		}
 	})
+	t.Run("topics of a service", func(t *testing.T) {
+		for filter, want := range map[string]string{
+			"$aws/things/bare/jobs/notify": "the device has subscribed to nothing but topics that begin with $ within 5s",
+			"":                             "the device has subscribed to nothing within 5s",
+		} {
+			row := played(t, "      - online: {subscribed: true, within: 5s}\n"+ending, func(d *bare) {
+				d.connect(nil)
+				if filter != "" {
+					d.send(wire.Subscribe{PacketID: 1, Subscriptions: []wire.Subscription{{Filter: filter}}})
+					d.next()
+				}
+			})
+			if row.Verdict != reports.Skip || row.Reason != want {
+				t.Errorf("%s: %s %s, want %s", filter, row.Verdict, row.Reason, want)
+			}
+		}
+	})
 	t.Run("cut at any packet", func(t *testing.T) {
 		var cutAt []int
 		row := played(t, "      - repeat:\n          times: 3\n          script:\n            - online: {}\n            - close: {}\n            - await: {event: end}\n"+
