@@ -139,7 +139,7 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 		}
 		return a, errClosedUnanswered
 	case err != nil:
-		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b[:min(len(b), 40)])
+		return a, fmt.Errorf("%w: it answered CONNECT with %q (%w)", ErrNotMQTT, b[:min(len(b), 40)], err)
 	}
 	p, err := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(b)
 	answer, ok := p.(wire.Connack)
@@ -147,7 +147,7 @@ func observe(ctx context.Context, t Target, token string, reply time.Duration, v
 	case !ok && err != nil:
 		return a, fmt.Errorf("%w: it answered CONNECT with %q (%w)", ErrNotMQTT, b[:min(len(b), 40)], err)
 	case !ok:
-		return a, fmt.Errorf("%w: it answered CONNECT with %q", ErrNotMQTT, b[:min(len(b), 40)])
+		return a, fmt.Errorf("%w: it answered CONNECT with a %v", ErrNotMQTT, p.Type())
 	}
 	_, _ = conn.Write(wire.Bytes(wire.Disconnect{}, v))
 	return answer, nil
