@@ -21,7 +21,12 @@ func newExplainCommand() *cobra.Command {
   mqttspec explain v311:3.1.2-24      in one version
   mqttspec explain 4.7                all of a section
   mqttspec explain SE-02              a spec`,
-		Args: cobra.ExactArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("one statement, section or spec is needed, such as MQTT-3.1.2-24, 4.7 or SE-02")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return explain(cmd.OutOrStdout(), args[0]) },
 	}
 }

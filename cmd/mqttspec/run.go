@@ -122,6 +122,8 @@ func (o runOptions) check() (s selection, err error) {
 		return s, usagef("--repeat must be 1 or more")
 	case o.parallel < 0, o.maxUndecided < 0, o.deadline < 0:
 		return s, usagef("--parallel, --max-undecided and --deadline cannot be negative")
+	case o.onlyReference() && (o.access.CAFile != "" || o.access.CertFile != "" || o.access.KeyFile != "" || o.access.ServerName != "" || o.access.Insecure):
+		return s, usagef("--ca, --cert, --key, --server-name and --insecure are for targets that speak TLS: the reference broker in this program does not")
 	case o.timing.Reply <= 0 || o.timing.Slack <= 0 || o.timing.Quiet <= 0:
 		return s, usagef("--reply, --slack and --quiet must be longer than 0")
 	}
@@ -129,6 +131,11 @@ func (o runOptions) check() (s selection, err error) {
 		s.failed, err = failedIn(o.failed, o.strict)
 	}
 	return s, err
+}
+
+// onlyReference reports whether nothing but the reference broker is to be judged.
+func (o runOptions) onlyReference() bool {
+	return !slices.ContainsFunc(o.targets, func(spec string) bool { return spec != "reference" })
 }
 
 // parseTargets reads what --target says. The same target twice would be one target in every report.

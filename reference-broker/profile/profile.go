@@ -236,6 +236,9 @@ func Load(nameOrPath string) (*Profile, error) {
 // parse reads a profile strictly.
 func parse(path string, content []byte) (*Profile, error) {
 	var p Profile
+	if len(bytes.TrimSpace(content)) == 0 {
+		return nil, fmt.Errorf("%s: it is empty", path)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(content), yaml.Strict()).Decode(&p); err != nil {
 		text, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n") // what follows is an excerpt
 		return nil, fmt.Errorf("%s: %s", path, text)
