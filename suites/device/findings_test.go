@@ -25,6 +25,7 @@ var furtherSteps = map[string][]string{
 	"reconnects-at-once":                 {"DV-04", "DV-22"},
 	"resends-nothing":                    {"DV-10a"},
 	"resends-on-live-link":               {"DV-08"},
+	"unknown-topics-unacknowledged":      {"DV-19", "DV-40"}, // by then the wait is over that the monitor allows
 }
 
 // neverBroken are the monitors of clients that no defect of the model can break, by the id of their statement, with the
