@@ -113,30 +113,50 @@ func course(all []time.Duration) (form string, variation float64) {
 	return "irregular", variation
 }
 
-// deviation returns how far, in the mean, the pauses lie from what a formula predicts from the two before.
+// deviation returns how far, in the mean, the pauses lie from what a formula predicts from the two before. A course that
+// begins anew, because the device was accepted in between, is as good as one that does not.
 func deviation(all []time.Duration, next func(before, last float64) float64, one bool) float64 {
-	first := 2
-	if one {
-		first = 1
+	whole, _ := deviationOf(all, next, one, func(int) bool { return false })
+	anew, predicted := deviationOf(all, next, one, func(i int) bool {
+		return ratio(all[i], all[i-1]) < 0.5 && math.Abs(ratio(all[i], all[0])-1) <= 2*tolerance
+	})
+	if predicted >= enough {
+		return min(whole, anew)
 	}
-	if len(all) <= first {
-		return math.Inf(1)
+	return whole
+}
+
+// deviationOf does so for courses that begin at the first pause and wherever begins says so, and returns how many pauses
+// it has compared.
+func deviationOf(all []time.Duration, next func(before, last float64) float64, one bool, begins func(int) bool) (mean float64, n int) {
+	needed := 2
+	if one {
+		needed = 1
 	}
 	top := float64(slices.Max(all))
-	sum, n := 0.0, 0
-	for i := first; i < len(all); i++ {
+	sum, first := 0.0, 0
+	for i := 1; i < len(all); i++ {
+		if begins(i) {
+			first = i
+		}
+		if i-first < needed {
+			continue
+		}
 		before := 0.0
 		if !one {
 			before = float64(all[i-2])
 		}
 		want := min(next(before, float64(all[i-1])), top)
 		if want <= 0 {
-			return math.Inf(1)
+			return math.Inf(1), n
 		}
 		sum += math.Abs(float64(all[i])-want) / want
 		n++
 	}
-	return sum / float64(n)
+	if n == 0 {
+		return math.Inf(1), n
+	}
+	return sum / float64(n), n
 }
 
 // observations are the numbers for the report.
