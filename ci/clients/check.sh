@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Runs devices through the plans of mqttspec device and leaves a report for each.
 #
-#   check.sh [--plan PLAN] [--out DIR] [--deadline 90m] NAME...
+#   check.sh [--plan PLAN] [--only STEP]... [--ws] [--out DIR] [--deadline 90m] NAME...
 #
 # NAME is one of setup.sh, "ci" or "all"; a version may follow: mqttjs/3.1.1
 #
-# Without --plan it is the plan mqtt5 or mqtt311. Reports come into DIR/NAME-VERSION (default clients-report). All devices run at
-# the same time: they mostly wait. The exit code is 1 if one of them could not be tested; findings do not count.
+# Without --plan it is the plan mqtt5 or mqtt311. --ws lets those connect over WebSocket that otherwise do over TCP; not all can.
+# Reports come into DIR/NAME-VERSION (default clients-report). All devices run at the same time: they mostly wait. The exit code
+# is 1 if one of them could not be tested; findings do not count.
 # MQTTSPEC names the program (default: bin/mqttspec of the repository).
 set -euo pipefail
 here=$(dirname "$(readlink -f "$0")")
@@ -34,15 +35,18 @@ table() {
 check() {
 	trap 'kill $device $lasting 2>/dev/null; exit 130' TERM
 	local name=$1 version=$2 out=$out_root/$1-$2 chosen=${plan:-mqtt${2//./}} options=() device= lasting expected=1 address
-	[ "$3" = tcp ] || options+=(--tls)
+	case $3 in
+	tls) options+=(--tls) ;;
+	ws) options+=(--ws) ;;
+	esac
 	rm -rf "$out"
 	mkdir -p "$out/pids"
 	[ "$name" != mosquitto ] || expected=5 # its device.sh looks after each
 	options+=(--hook "$here/restart.sh $out/pids")
-	"$mqttspec" device --listen 127.0.0.1:0 --plan "$chosen" --ci --expect-clients $expected --max-undecided 1000 --deadline $deadline \
+	"$mqttspec" device --listen 127.0.0.1:0 --plan "$chosen" --ci "${only[@]}" --expect-clients $expected --max-undecided 1000 --deadline $deadline \
 		--out "$out" "${options[@]}" >"$out/run.log" 2>&1 &
 	lasting=$!
-	until address=$(sed -n 's/^listening on .*:\/\/\(.*\)/\1/p' "$out/run.log" 2>/dev/null) && [ -n "$address" ]; do
+	until address=$(sed -n 's/^listening on .*:\/\/\([^/]*\).*/\1/p' "$out/run.log" 2>/dev/null) && [ -n "$address" ]; do
 		kill -0 $lasting 2>/dev/null || { cat "$out/run.log" >&2; return 1; }
 		sleep 0.2
 	done
@@ -69,10 +73,12 @@ check() {
 	[ $code -le 1 ] || [ $code = 4 ] || [ $code = 5 ]
 }
 
-plan= out_root=clients-report deadline=90m names=()
+plan= only=() ws= out_root=clients-report deadline=90m names=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--plan) plan=$2 && shift 2 ;;
+	--only) only+=(--only "$2") && shift 2 ;;
+	--ws) ws=yes && shift ;;
 	--out) out_root=$2 && shift 2 ;;
 	--deadline) deadline=$2 && shift 2 ;;
 	ci) mapfile -t -O ${#names[@]} names < <(table | awk '$2 == "ci" { print $1 }') && shift ;;
@@ -90,6 +96,7 @@ for wanted in "${names[@]}"; do
 		[ "$name" = "${wanted%%/*}" ] || continue
 		found=yes
 		[ "$wanted" = "$name" ] || versions=${wanted#*/}
+		[ -z "$ws" ] || [ "$transport" = tls ] || transport=ws
 		for version in ${versions//,/ }; do
 			check "$name" "$version" "$transport" "$keep_alive" &
 			jobs+=($!)
