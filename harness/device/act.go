@@ -209,8 +209,23 @@ func (c *Client) publish(p Publish) error {
 func (c *Client) forget() error {
 	c.hold()
 	defer c.unhold()
-	if err := c.each(func(n *conn) { n.abort("close") }); err != nil && !errors.Is(err, errOffline) {
+	var asked []*conn
+	if err := c.each(func(n *conn) {
+		n.abort("close")
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if n.asked {
+			asked = append(asked, n)
+		}
+	}); err != nil && !errors.Is(err, errOffline) {
 		return err
+	}
+	for _, n := range asked { // a CONNECT that is under way would open the session again
+		select {
+		case <-n.heard:
+		case <-time.After(visitTimeout):
+		case <-c.ctx.Done():
+		}
 	}
 	return c.bench.forget(c.sessionID())
 }

@@ -47,10 +47,13 @@ type conn struct {
 	version atomic.Uint32
 	goodbye atomic.Bool   // the device has sent DISCONNECT
 	left    chan struct{} // closed when the device has ended its direction
+	heard   chan struct{} // closed when the broker has handled the CONNECT, or will never get it
+	hear    sync.Once
 
 	// guarded by the client's mu
 	wake    *sync.Cond
 	out     []output
+	asked   bool // the broker gets the CONNECT
 	online  bool
 	ending  bool // nothing more is taken for output
 	aborted bool
@@ -83,6 +86,7 @@ func (n *conn) serve() {
 		return
 	}
 	n.left = make(chan struct{})
+	defer n.handled()
 	n.serving.Go(n.write)
 	for late := 0; err == nil && late < maxLate; {
 		n.received(frame)
@@ -111,7 +115,7 @@ func (n *conn) admit() {
 	c.mu.Lock()
 	c.count++
 	n.number = c.count
-	n.name = "device"
+	n.name, n.heard = "device", make(chan struct{})
 	if n.number > 1 {
 		n.name = fmt.Sprintf("device#%d", n.number)
 	}
@@ -190,6 +194,10 @@ func (n *conn) received(frame []byte) {
 	if isConnect && n.server == nil && !n.silent {
 		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
 	}
+	if isConnect && n.ending { // the broker would open a session of which the device learns nothing
+		n.silent = true
+	}
+	n.asked = n.asked || isConnect && !n.silent
 	own := n.ownAnswer(p)
 	if _, bye := p.(wire.Disconnect); bye && n.online {
 		n.online = false
@@ -219,10 +227,16 @@ func (n *conn) received(frame []byte) {
 			n.forward(frame, isConnect || n.server == nil)
 		}
 	}
+	if n.server == nil {
+		n.handled()
+	}
 	if passing.cut != nil {
 		n.end(passing.cut.How)
 	}
 }
+
+// handled notes that the broker has handled the CONNECT, or will never get it.
+func (n *conn) handled() { n.hear.Do(func() { close(n.heard) }) }
 
 // summary tells a packet in a line, also one that cannot be understood.
 func summary(p wire.Packet, frame []byte, v wire.Version) string {
@@ -255,6 +269,7 @@ func (n *conn) fromServer() {
 	r := bufio.NewReader(n.server)
 	for {
 		frame, err := wire.ReadFrame(r, 0)
+		n.handled()
 		if err != nil {
 			n.await()
 			n.end("close")

@@ -159,6 +159,28 @@ func TestInstructions(t *testing.T) {
 			t.Errorf("it got %v, expected %s: %s %s", kinds, want, row.Verdict, row.Reason)
 		}
 	})
+	t.Run("forget while a CONNECT is under way", func(t *testing.T) {
+		row := played(t, "      - online: {}\n      - repeat:\n          times: 50\n          script:\n            - close: {}\n            - await: {packet: CONNECT}\n"+
+			"            - forget: {}\n            - expect: {event: online, where: {session-present: false}, within: 5s, text: the session is gone, advice: the test}\n", func(d *bare) {
+			for {
+				select {
+				case <-d.b.Done():
+					return
+				default:
+				}
+				ours, theirs := memnet.Pipe(0)
+				go d.b.ServeConn(theirs)
+				go func() { <-d.b.Done(); ours.Close() }()
+				d.nc = ours
+				d.send(wire.Connect{ClientID: "bare", Properties: wire.Properties{wire.SessionExpiryInterval(300)}})
+				for d.frame() != nil {
+				}
+			}
+		})
+		if row.Verdict != reports.Pass || row.OwnDefect {
+			t.Errorf("%s: %s", row.Verdict, row.Reason)
+		}
+	})
 	t.Run("topics of a service", func(t *testing.T) {
 		for filter, want := range map[string]string{
 			"$aws/things/bare/jobs/notify": "the device has subscribed to nothing but topics that begin with $ within 5s",
