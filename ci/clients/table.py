@@ -2,7 +2,8 @@
 
     table.py DIR... docs/clients.md      replaces what stands between the two comments "table" of the page
 
-With several directories a step counts as it was judged in the last one that has decided it.
+With several directories a step counts as it was judged in the last one that has decided it. One that was skipped is decided only
+as long as there is nothing else: what a device does may show in one run and not in another.
 """
 
 import collections
@@ -32,7 +33,7 @@ def columns(directories):
                 for s in sorted(result["specs"], key=lambda s: WEIGHTS.index(s["verdict"])):
                     if s["target"] in targets:
                         specs[s["id"]] = s
-                specs = {id: s for id, s in specs.items() if s["verdict"] != "inconclusive" or id not in old_specs}
+                specs = {id: s for id, s in specs.items() if tells_more(s, old_specs.get(id))}
                 if not specs:
                     continue
                 findings = [f for f in old_findings if f.get("spec") not in specs]
@@ -41,6 +42,12 @@ def columns(directories):
                 ]
                 found[title, version] = old_specs | specs, findings
     return [(title, version, *found[title, version]) for title, version in sorted(found)]
+
+
+def tells_more(new, old):
+    """Whether a verdict takes the place of an older one."""
+    undecided = WEIGHTS[:2]
+    return not old or new["verdict"] not in undecided or old["verdict"] in undecided and new["verdict"] != "inconclusive"
 
 
 def failures(specs, findings):
