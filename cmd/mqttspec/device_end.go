@@ -91,6 +91,18 @@ func (t *tester) notice(n device.Notice) {
 	t.queue.put(func() { t.show.say("! " + text) }) // there are few
 }
 
+// crash takes from the bench a panic of ours. The plans of other devices go on, unless it served none in particular.
+func (t *tester) crash(c *device.Crash) {
+	err := &exitError{exitDefect, fmt.Errorf("this is a defect of mqttspec, please report it: %w", c)}
+	if c.Client == "" {
+		t.fail(err)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.note(err)
+}
+
 // hints say what may help.
 var hints = map[device.Trouble]string{
 	device.TroubleWebSocket:   "; --ws takes it",

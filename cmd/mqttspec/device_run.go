@@ -109,7 +109,7 @@ func runDevice(ctx context.Context, o deviceOptions, stdout, stderr io.Writer) e
 		return err
 	}
 	config := device.Config{
-		Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, OnEvent: t.event, OnNotice: t.notice,
+		Plan: plan, Checks: plans.Checks(), Expect: o.expect, Seed: o.seed, Duration: o.duration, OnRow: t.row, OnEvent: t.event, OnNotice: t.notice, OnCrash: t.crash,
 	}
 	if config.Hook, err = hookOf(o.hook); err != nil {
 		return err

@@ -97,7 +97,7 @@ type securing struct {
 
 func (b *Bench) securing(l net.Listener) *securing {
 	s := &securing{Listener: patient{l, b}, bench: b, secured: make(chan net.Conn), failed: make(chan error, 1)}
-	b.serving.Go(s.run)
+	b.goes(nil, s.run)
 	return s
 }
 
@@ -108,7 +108,7 @@ func (s *securing) run() {
 			s.failed <- err
 			return
 		}
-		s.bench.serving.Go(func() {
+		s.bench.goes(nil, func() {
 			secured, _, ok := s.bench.secure(nc)
 			if !ok {
 				return

@@ -43,6 +43,9 @@ type Config struct {
 	OnEvent func(client string, e trace.Event)
 	// OnNotice is told of what belongs to no device.
 	OnNotice func(Notice)
+	// OnCrash is told of every panic in a goroutine of the bench. The row of the step that it ended has it too; one that
+	// served no device ends the plans of all.
+	OnCrash func(*Crash)
 }
 
 // Hook makes a device do something, such as "act" or "reboot".
@@ -67,6 +70,8 @@ type Bench struct {
 	notices   []Notice
 
 	serving sync.WaitGroup
+	crashed sync.Once
+	wrecked chan struct{} // closed by the first crash
 }
 
 // ErrClosed is what Serve returns after Close.
@@ -95,7 +100,7 @@ func New(c Config) (*Bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	bench := &Bench{config: c, broker: b, services: services, done: make(chan struct{}), conns: map[net.Conn]struct{}{}}
+	bench := &Bench{config: c, broker: b, services: services, done: make(chan struct{}), wrecked: make(chan struct{}), conns: map[net.Conn]struct{}{}}
 	bench.ctx, bench.cancel = context.WithCancelCause(context.Background())
 	return bench, nil
 }
@@ -147,7 +152,14 @@ func (b *Bench) carry(nc net.Conn, early []trace.Event) {
 		b.mu.Unlock()
 		b.serving.Done()
 	}()
-	(&conn{bench: b, nc: nc, early: early}).serve()
+	n := &conn{bench: b, nc: nc, early: early}
+	defer func() {
+		if p := recover(); p != nil {
+			b.crash(n.client, p)
+			n.abandon()
+		}
+	}()
+	n.serve()
 }
 
 // Serve accepts connections from l until Close, or until l fails.
@@ -168,7 +180,7 @@ func (b *Bench) Serve(l net.Listener) error {
 			}
 			return err
 		}
-		b.serving.Go(func() {
+		b.goes(nil, func() {
 			if secured, early, ok := b.secure(nc); ok {
 				b.carry(secured, early)
 			}
@@ -179,7 +191,8 @@ func (b *Bench) Serve(l net.Listener) error {
 // Stop ends the plans of all devices: the step that runs stays undecided, and what is left is not started.
 func (b *Bench) Stop(cause error) { b.cancel(cause) }
 
-// Close ends the bench and waits for its goroutines.
+// Close ends the bench and waits for its goroutines; after a crash, which may have left some of them blocked, for five
+// seconds.
 func (b *Bench) Close() error {
 	b.cancel(ErrClosed)
 	b.mu.Lock()
@@ -192,9 +205,25 @@ func (b *Bench) Close() error {
 	for _, l := range listeners {
 		l.Close()
 	}
-	err := b.broker.Close()
-	b.serving.Wait()
-	return err
+	ended := make(chan error, 1)
+	go func() {
+		err := b.broker.Close()
+		b.serving.Wait()
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-b.wrecked:
+	}
+	t := time.NewTimer(closeAfterCrash)
+	defer t.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-t.C:
+		return errors.New("device: a crash keeps the bench from closing")
+	}
 }
 
 // clientOf returns the device that a connection belongs to, by its first packet; a device that is new begins the plan.
@@ -230,7 +259,7 @@ func (b *Bench) clientOf(n *conn, frame []byte) *Client {
 		c.version = wire.V5
 	}
 	b.clients = append(b.clients, c)
-	b.serving.Go(func() { b.examine(c) })
+	b.goes(c, func() { b.examine(c) })
 	return c
 }
 
@@ -284,7 +313,9 @@ func (b *Bench) Do(client string, in Instruction) error {
 	for _, c := range b.Clients() {
 		if client == "" || c.ID == client {
 			some = true
-			if err := c.act(b.ctx, in); err != nil {
+			err := errors.New("this is a defect of mqttspec")
+			b.guard(c, func() { err = c.act(b.ctx, in) })
+			if err != nil {
 				return fmt.Errorf("%s: %w", c.ID, err)
 			}
 		}

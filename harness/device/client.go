@@ -152,6 +152,13 @@ func (c *Client) happened(e Event) {
 	c.changed = make(chan struct{})
 }
 
+// tellEvent tells the plan of something.
+func (c *Client) tellEvent(e Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.happened(e)
+}
+
 // since returns what happened after the first n events, and what is closed when more happens.
 func (c *Client) since(n int) ([]Event, <-chan struct{}) {
 	c.mu.Lock()
@@ -302,6 +309,13 @@ func (c *Client) hold() {
 	if c.held == nil {
 		c.held = make(chan struct{})
 	}
+}
+
+// holding returns what is closed when a CONNECT may be handled again; nil: at once.
+func (c *Client) holding() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held
 }
 
 // unhold ends hold.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -87,7 +88,7 @@ func (n *conn) serve() {
 	}
 	n.left = make(chan struct{})
 	defer n.handled()
-	n.serving.Go(n.write)
+	n.goes(n.write)
 	for late := 0; err == nil && late < maxLate; {
 		n.received(frame)
 		leaving, flooded := n.leaving()
@@ -173,41 +174,14 @@ func (n *conn) received(frame []byte) {
 		n.version.Store(uint32(connect.ProtocolVersion))
 	}
 	n.log(trace.Event{Kind: trace.Packet, Dir: trace.ToServer, Bytes: frame})
-	c := n.client
 	_, isConnect := p.(wire.Connect)
-	c.mu.Lock()
-	if held := c.held; held != nil && isConnect {
-		c.mu.Unlock()
+	if held := n.client.holding(); held != nil && isConnect {
 		select {
 		case <-held:
 		case <-n.bench.ctx.Done():
 		}
-		c.mu.Lock()
 	}
-	topic := c.note(p)
-	may := (*rule).ordinary
-	if n.ending {
-		may = (*rule).harmless
-	}
-	passing := c.judge(trace.ToServer, wire.TypeOf(frame[0]), may)
-	var connack passage
-	if isConnect && n.server == nil && !n.silent {
-		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
-	}
-	if isConnect && n.ending { // the broker would open a session of which the device learns nothing
-		n.silent = true
-	}
-	n.asked = n.asked || isConnect && !n.silent
-	own := n.ownAnswer(p)
-	if _, bye := p.(wire.Disconnect); bye && n.online {
-		n.online = false
-		n.goodbye.Store(true)
-		c.happened(Event{Kind: eventOffline, Conn: n.number})
-	}
-	if !n.ending { // what is under way when we end the connection answers nothing any more
-		c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
-	}
-	c.mu.Unlock()
+	passing, connack, own := n.weighed(p, bad, frame)
 	for _, f := range append(passing.fired, connack.fired...) {
 		n.tell("%s — %s", f, summary(p, frame, wire.Version(n.version.Load())))
 	}
@@ -238,6 +212,38 @@ func (n *conn) received(frame []byte) {
 // handled notes that the broker has handled the CONNECT, or will never get it.
 func (n *conn) handled() { n.hear.Do(func() { close(n.heard) }) }
 
+// weighed notes a packet of the device, tells the plan of it, and returns what the rules do to it and to the CONNACK
+// that would answer it, and whether it is an answer to a packet of ours.
+func (n *conn) weighed(p wire.Packet, bad *wire.Violation, frame []byte) (passing, connack passage, own bool) {
+	c := n.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, isConnect := p.(wire.Connect)
+	topic := c.note(p)
+	may := (*rule).ordinary
+	if n.ending {
+		may = (*rule).harmless
+	}
+	passing = c.judge(trace.ToServer, wire.TypeOf(frame[0]), may)
+	if isConnect && n.server == nil && !n.silent {
+		connack = c.judge(trace.ToClient, wire.CONNACK, (*rule).beforehand)
+	}
+	if isConnect && n.ending { // the broker would open a session of which the device learns nothing
+		n.silent = true
+	}
+	n.asked = n.asked || isConnect && !n.silent
+	own = n.ownAnswer(p)
+	if _, bye := p.(wire.Disconnect); bye && n.online {
+		n.online = false
+		n.goodbye.Store(true)
+		c.happened(Event{Kind: eventOffline, Conn: n.number})
+	}
+	if !n.ending { // what is under way when we end the connection answers nothing any more
+		c.happened(Event{Kind: eventPacket, Conn: n.number, Version: wire.Version(n.version.Load()), Packet: p, Bad: bad, Size: len(frame), Topic: topic})
+	}
+	return passing, connack, own
+}
+
 // summary tells a packet in a line, also one that cannot be understood.
 func summary(p wire.Packet, frame []byte, v wire.Version) string {
 	if p == nil {
@@ -252,10 +258,8 @@ func (n *conn) forward(frame []byte, dial bool) {
 		if !dial {
 			return
 		}
-		ours, theirs := memnet.Pipe(0)
-		n.server = ours
-		n.bench.serving.Go(func() { n.bench.broker.ServeConn(theirs) })
-		n.serving.Go(n.fromServer)
+		n.server = n.bench.toBroker(n.client)
+		n.goes(n.fromServer)
 	}
 	if wire.TypeOf(frame[0]) == wire.PINGREQ {
 		n.ping(frame, false)
@@ -284,14 +288,10 @@ func (n *conn) fromBroker(frame []byte) {
 	v := wire.Version(n.version.Load())
 	p, _ := wire.Decoder{Version: v, Sender: wire.FromServer}.Decode(frame)
 	c := n.client
-	c.mu.Lock()
-	ours := wire.TypeOf(frame[0]) == wire.PINGRESP && n.pong()
-	if n.ending || ours { // it would not be sent, and must not use up a rule
-		c.mu.Unlock()
+	passing, sent := n.passes(frame)
+	if !sent {
 		return
 	}
-	passing := c.judge(trace.ToClient, wire.TypeOf(frame[0]), (*rule).ordinary)
-	c.mu.Unlock()
 	for _, f := range passing.fired {
 		n.tell("%s — %s", f, summary(p, frame, v))
 	}
@@ -349,6 +349,18 @@ func (n *conn) fromBroker(frame []byte) {
 	}
 }
 
+// passes returns what the rules do to a packet of the broker. One that comes too late, or answers us, is not sent and must
+// not use up a rule.
+func (n *conn) passes(frame []byte) (passing passage, sent bool) {
+	n.client.mu.Lock()
+	defer n.client.mu.Unlock()
+	ours := wire.TypeOf(frame[0]) == wire.PINGRESP && n.pong()
+	if n.ending || ours {
+		return passing, false
+	}
+	return n.client.judge(trace.ToClient, wire.TypeOf(frame[0]), (*rule).ordinary), true
+}
+
 // wentOnline notes that the device has been accepted. The caller holds mu.
 func (n *conn) wentOnline(p wire.Connack) {
 	if p.ReasonCode != wire.Success {
@@ -396,12 +408,7 @@ func (n *conn) ended(rest []byte, err error) {
 	}
 	n.online, n.over = false, true
 	n.wake.Broadcast()
-	for i, other := range c.conns {
-		if other == n {
-			c.conns = append(c.conns[:i:i], c.conns[i+1:]...)
-			break
-		}
-	}
+	c.conns = slices.DeleteFunc(slices.Clone(c.conns), func(other *conn) bool { return other == n })
 	if how != trace.Local && !ours {
 		c.happened(Event{Kind: eventClose, Conn: n.number, Text: string(how)})
 	} else {

@@ -83,7 +83,7 @@ func (b *Bench) examine(c *Client) {
 		}
 		c.begins(b.config.Plan, i, v)
 		b.config.OnRow(reports.Row{Event: "begin", ID: s.ID, Version: v, Target: c.ID, Variant: variant, At: x.start})
-		b.config.OnRow(x.row(x.run(), m))
+		b.config.OnRow(x.end(m))
 		cancel()
 		x.reboot()
 	}

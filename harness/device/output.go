@@ -68,34 +68,39 @@ func (n *conn) abort(how string) {
 
 // write writes the output until the connection ends.
 func (n *conn) write() {
-	c := n.client
-	c.mu.Lock()
 	for {
-		for !n.over && !(len(n.out) > 0 && (!c.stalled || n.aborted) && !time.Now().Before(n.out[0].due)) {
-			n.wake.Wait()
-		}
-		if n.over {
-			c.mu.Unlock()
+		o, slice, over := n.next()
+		if over {
 			return
 		}
-		o, slice := n.out[0], c.slice
-		n.out = n.out[1:]
-		if o.then != nil {
-			o.then() // before the device can answer
-		}
-		c.mu.Unlock()
 		if len(o.bytes) > 0 {
 			n.record(o.bytes)
 			n.put(o.bytes, slice)
 		}
 		if o.end != "" {
 			n.hangUp(o.end)
-		}
-		if o.end != "" {
 			return
 		}
-		c.mu.Lock()
 	}
+}
+
+// next waits for what is to be written next, or for the end of the connection.
+func (n *conn) next() (o output, slice Slice, over bool) {
+	c := n.client
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !n.over && !(len(n.out) > 0 && (!c.stalled || n.aborted) && !time.Now().Before(n.out[0].due)) {
+		n.wake.Wait()
+	}
+	if n.over {
+		return o, slice, true
+	}
+	o, slice = n.out[0], c.slice
+	n.out = n.out[1:]
+	if o.then != nil {
+		o.then() // before the device can answer
+	}
+	return o, slice, false
 }
 
 // record puts what is about to be sent into the trace.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -14,11 +15,20 @@ import (
 // visitTimeout bounds a conversation of ours with the broker.
 const visitTimeout = 30 * time.Second
 
+// toBroker opens a connection to the broker for c, or for ourselves. It ends if the broker panics.
+func (b *Bench) toBroker(c *Client) net.Conn {
+	ours, theirs := memnet.Pipe(0)
+	b.goes(c, func() {
+		defer theirs.Close()
+		b.broker.ServeConn(theirs)
+	})
+	return ours
+}
+
 // visit opens a connection to the broker under a Client Identifier, talks, and disconnects.
 func (b *Bench) visit(id string, talk func(write func(wire.Packet) error, read func() (wire.Packet, error)) error) error {
-	ours, theirs := memnet.Pipe(0)
+	ours := b.toBroker(nil)
 	defer ours.Close()
-	b.serving.Go(func() { b.broker.ServeConn(theirs) })
 	ours.SetDeadline(time.Now().Add(visitTimeout))
 	r := bufio.NewReader(ours)
 	write := func(p wire.Packet) error {

@@ -21,7 +21,7 @@ const subprotocol = "mqtt"
 func (b *Bench) ServeWebSocket(l net.Listener) error {
 	secured := b.securing(l)
 	silent := log.New(io.Discard, "", 0) // what is worth knowing is a notice
-	server := &http.Server{ReadHeaderTimeout: handshakeTimeout, Handler: http.HandlerFunc(b.upgrade), ErrorLog: silent}
+	server := &http.Server{ReadHeaderTimeout: handshakeTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.guard(nil, func() { b.upgrade(w, r) }) }), ErrorLog: silent}
 	stop := context.AfterFunc(b.ctx, func() { server.Close() })
 	defer stop()
 	err := server.Serve(secured)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"time"
 
-	"github.com/mqttspec/mqttspec/harness/memnet"
 	"github.com/mqttspec/mqttspec/harness/wire"
 )
 
@@ -37,8 +36,7 @@ func (c *Client) watch(w Watch) error {
 		topic = c.connect.Will.Topic
 	}
 	c.mu.Unlock()
-	ours, theirs := memnet.Pipe(0)
-	c.bench.serving.Go(func() { c.bench.broker.ServeConn(theirs) })
+	ours := c.bench.toBroker(c)
 	ours.SetDeadline(time.Now().Add(visitTimeout))
 	r := bufio.NewReader(ours)
 	handling := wire.NoRetained
@@ -65,7 +63,7 @@ func (c *Client) watch(w Watch) error {
 	c.mu.Lock()
 	c.witnesses = append(c.witnesses, ours)
 	c.mu.Unlock()
-	c.bench.serving.Go(func() { c.see(ours, r) })
+	c.bench.goes(c, func() { c.see(ours, r) })
 	return nil
 }
 
@@ -88,9 +86,7 @@ func (c *Client) see(nc net.Conn, r *bufio.Reader) {
 		switch p := p.(type) {
 		case wire.Publish:
 			c.log.Note("another client sees " + wire.Summary(p, wire.V5))
-			c.mu.Lock()
-			c.happened(Event{Kind: eventSeen, Version: wire.V5, Packet: p, Topic: p.Topic})
-			c.mu.Unlock()
+			c.tellEvent(Event{Kind: eventSeen, Version: wire.V5, Packet: p, Topic: p.Topic})
 			switch p.QoS {
 			case wire.QoS1:
 				_, _ = nc.Write(wire.Bytes(wire.Puback{PacketID: p.PacketID}, wire.V5)) // the end is seen where we read
