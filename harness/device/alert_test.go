@@ -79,7 +79,7 @@ func TestAlerts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var plain net.Conn = nc
+				plain := nc
 				if !c.encrypted {
 					plain = &inTheClear{Conn: nc, records: c.records}
 				}
