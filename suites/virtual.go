@@ -150,8 +150,8 @@ const drain = 2 * time.Hour
 const stuck = 2 * time.Minute
 
 // Virtual runs one spec against a broker in a bubble of virtual time. A goroutine that outlives the broker is reported
-// as an inconclusive row that names the leak.
-// The users are those whom the broker lets in; see [Variant].
+// as an inconclusive row that names the leak. The broker must be the variant that the spec wants, if it wants one; the
+// users are those whom it lets in. See [Variant].
 func Virtual(t *testing.T, i harness.Item, number int, start Start, users ...User) (row reports.Row) {
 	return virtual(t, i, number, configured{start, users, i.Variant == harness.OverWebSocket}, harness.Capabilities{})
 }

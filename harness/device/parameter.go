@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	// placeholder is where a parameter stands in a plan.
-	placeholder = regexp.MustCompile(`<([a-z][a-z-]*)>`)
+	// parameterMark is where a parameter stands in a plan.
+	parameterMark = regexp.MustCompile(`<([a-z][a-z-]*)>`)
 	// setting is what a parameter may be: a number, a time, a name, an address. Nothing in it means anything to YAML.
 	setting = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
 )
@@ -43,8 +43,8 @@ func substituted(source []byte, set map[string]string) ([]byte, error) {
 		values[name] = value
 	}
 	var unknown error
-	replaced := placeholder.ReplaceAllFunc(source, func(b []byte) []byte {
-		name := string(placeholder.FindSubmatch(b)[1])
+	replaced := parameterMark.ReplaceAllFunc(source, func(b []byte) []byte {
+		name := string(parameterMark.FindSubmatch(b)[1])
 		value, ok := values[name]
 		if !ok && unknown == nil {
 			unknown = fmt.Errorf("%s: the plan has no parameter %q%s", b, name, among(values))
